@@ -1,0 +1,136 @@
+"""Reading text, JSON and archives from disk with limits: every failure is a `DataError` naming the file."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DataError
+
+MAX_TEXT_BYTES = 1 << 30  # COCO's largest annotation file is about a third of this
+MAX_ARRAY_BYTES = 4 << 30
+MAX_MEMBER_BYTES = 64 << 20
+MAX_ZIP_RATIO = 200  # text and flat-coloured PNG stay far below; a zip bomb is above 1,000
+
+
+def require_folder(path: str | os.PathLike) -> Path:
+    """`path` as a Path, or a DataError when it is not an existing folder."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return path
+        found = path.exists()
+    except (OSError, ValueError) as error:
+        raise DataError(path, f"cannot be opened ({error})") from None
+    raise DataError(path, "is not a folder" if found else "no such folder")
+
+
+def check_file(path: str | os.PathLike, max_bytes: int) -> Path:
+    """`path` as a Path to a readable, non-empty regular file of at most `max_bytes`."""
+    path = Path(path)
+    try:
+        if not path.exists():
+            raise DataError(path, "no such file")
+        if path.is_dir():
+            raise DataError(path, "is a folder, a file was expected")
+        if not path.is_file():
+            raise DataError(path, "is not a regular file")
+        size = path.stat().st_size
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(path, f"cannot be opened ({error})") from None
+    if size == 0:
+        raise DataError(path, "is empty (0 bytes)")
+    if size > max_bytes:
+        raise DataError(path, f"has {size:,} bytes, more than the limit of {max_bytes:,}")
+    return path
+
+
+def read_bytes(path: str | os.PathLike, max_bytes: int) -> bytes:
+    """The whole file; never more than `max_bytes`, even when it grows while being read."""
+    path = check_file(path, max_bytes)
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror or error})") from None
+    if len(data) > max_bytes:
+        raise DataError(path, f"has more than the limit of {max_bytes:,} bytes")
+    return data
+
+
+def read_text(path: str | os.PathLike, max_bytes: int = MAX_TEXT_BYTES) -> str:
+    """A UTF-8 text file (a leading byte-order mark is dropped)."""
+    return decode_text(read_bytes(path, max_bytes), path)
+
+
+def decode_text(data: bytes, path: str | os.PathLike) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(path, f"is not UTF-8 text (byte {error.start})") from None
+
+
+def read_json(path: str | os.PathLike, max_bytes: int = MAX_TEXT_BYTES, kind: type | None = None):
+    """A JSON file; `kind` (dict or list) is the type that its top level must have."""
+    text = read_text(path, max_bytes)
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DataError(path, f"is not JSON: {error.msg} at line {error.lineno}") from None
+    except (RecursionError, ValueError) as error:  # nested without end; an integer of a million digits
+        raise DataError(path, f"is not usable JSON ({type(error).__name__}: {str(error)[:80]})") from None
+    if kind is not None and not isinstance(value, kind):
+        raise DataError(path, f"holds a JSON {type(value).__name__} at the top, expected {kind.__name__}")
+    return value
+
+
+def field(record, key: str, kind: type | tuple[type, ...], path: str | os.PathLike, where: str):
+    """`record[key]`, checked to be there and of type `kind`; `where` names the record in the error."""
+    if not isinstance(record, dict):
+        raise DataError(path, f"{where} is a {type(record).__name__}, expected an object")
+    if key not in record:
+        raise DataError(path, f"{where} has no {key!r}")
+    value = record[key]
+    kinds = kind if isinstance(kind, tuple) else (kind,)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        names = " or ".join(k.__name__ for k in kinds)
+        raise DataError(path, f"{where}: {key!r} is a {type(value).__name__}, expected {names}")
+    return value
+
+
+def read_arrays(path: str | os.PathLike, max_bytes: int = MAX_ARRAY_BYTES) -> dict[str, np.ndarray]:
+    """Every array of an .npz file, without pickle; the unpacked size is checked before unpacking."""
+    path = check_file(path, max_bytes)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            check_ratio(path, archive.infolist(), max_bytes)
+        with np.load(path, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
+    except DataError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy each have their own set of exceptions
+        raise DataError(path, f"is not a readable npz file ({type(error).__name__}: {error})") from None
+
+
+def check_ratio(path: str | os.PathLike, members: list[zipfile.ZipInfo], max_bytes: int) -> None:
+    """Refuse an archive whose declared contents are out of proportion to its own size."""
+    unpacked = sum(member.file_size for member in members)
+    if unpacked > max_bytes:
+        raise DataError(path, f"unpacks to {unpacked:,} bytes, more than the limit of {max_bytes:,}")
+    for member in members:
+        if member.file_size > MAX_ZIP_RATIO * max(member.compress_size, 1) and member.file_size > 1 << 20:
+            raise DataError(path, f"member {member.filename!r} unpacks more than {MAX_ZIP_RATIO} times")
+
+
+def inside(folder: Path, name: str, path: str | os.PathLike) -> Path:
+    """`folder / name`, refusing a name (found in `path`) that would leave the folder."""
+    target = Path(name)
+    if not name or "\0" in name or target.is_absolute() or ".." in target.parts:
+        raise DataError(path, f"names the file {name!r}, which is outside its folder")
+    return folder / target
