@@ -109,10 +109,12 @@ def _to_rgb(image: Image.Image, background: tuple[int, int, int]) -> Image.Image
 
 def _deep_grey(values: np.ndarray) -> np.ndarray:
     """Grey of more than 8 bits → uint8; Pillow's own conversion would clip at 255 instead of scaling."""
-    values = np.nan_to_num(values.astype(np.float64))
-    if np.issubdtype(values.dtype, np.floating) and values.size == 0:
-        return values.astype(np.uint8)
-    return np.clip(np.rint(values / 257.0), 0, 255).astype(np.uint8)
+    if np.issubdtype(values.dtype, np.floating):
+        values = np.nan_to_num(values.astype(np.float64), posinf=255.0, neginf=0.0)
+        scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0
+    else:
+        scale = 1.0 / 257.0
+    return np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
 
 
 def to_float(images: np.ndarray) -> np.ndarray:
@@ -124,8 +126,7 @@ def to_float(images: np.ndarray) -> np.ndarray:
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(
-            "to_float: images: expected uint8 (B, H, W, C) or (H, W, C), "
-            f"got {images.dtype} {images.shape}"
+            f"to_float: images: expected uint8 (B, H, W, C) or (H, W, C), got {images.dtype} {images.shape}"
         )
     if images.ndim == 3:
         images = images[None]
@@ -140,9 +141,7 @@ def normalize(images: np.ndarray, mean, std) -> np.ndarray:
     """
     images = np.asarray(images)
     if images.ndim != 4 or not np.issubdtype(images.dtype, np.floating):
-        raise ValueError(
-            f"normalize: images: expected float (B, C, H, W), got {images.dtype} {images.shape}"
-        )
+        raise ValueError(f"normalize: images: expected float (B, C, H, W), got {images.dtype} {images.shape}")
     mean, std = (np.asarray(v, dtype=images.dtype) for v in (mean, std))
     for name, value in (("mean", mean), ("std", std)):
         if value.shape != (images.shape[1],):

@@ -1,0 +1,36 @@
+"""Scores of generated captions and of classifiers, on NumPy and the standard library only."""
+
+from __future__ import annotations
+
+import importlib
+
+_HOME = {
+    "corpus_bleu": "bleu",
+    "bleu_per_image": "bleu",
+    "sentence_bleu": "bleu",
+    "corpus_rouge_l": "rouge",
+    "rouge_l_per_image": "rouge",
+    "corpus_cider": "cider",
+    "cider_per_image": "cider",
+    "corpus_cider_d": "cider",
+    "cider_d_per_image": "cider",
+    "DocumentFrequency": "cider",
+    "caption_scores": "captions",
+    "accuracy": "classification",
+    "per_class": "classification",
+    "confusion_matrix": "classification",
+    "majority_baseline": "classification",
+    "wilson_interval": "classification",
+    "bootstrap_interval": "classification",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})
