@@ -1,0 +1,196 @@
+"""The command line: ``mmscratch`` or ``python -m mmscratch``."""
+
+import argparse
+import sys
+
+__all__ = ["main"]
+
+DATA = """\
+data specifications:
+  scenes[:key=value,…]   the embedded world, e.g. scenes:train=6000,level=1,lang=en
+  shapeworld:DIR         ShapeWorld example images and captions
+  coco:DIR               a folder in the COCO captions format (as `mmscratch data scenes` writes)
+  flickr8k:DIR           Flickr8k.token.txt, its split lists and Images/
+"""
+
+
+def main(arguments=None):
+    """Run one command; returns the exit code: 0, or 2 after a one-line error."""
+    parser = build_parser()
+    args = parser.parse_args(arguments)
+    if not hasattr(args, "run"):
+        parser.print_help()
+        return 0
+    try:
+        return args.run(args) or 0
+    except KeyboardInterrupt:
+        print("mmscratch: interrupted", file=sys.stderr)
+        return 130
+    except Exception as e:
+        if not _is_users(e):
+            raise
+        print(f"mmscratch: {_one_line(e)}", file=sys.stderr)
+        return 2
+
+
+def _is_users(error):
+    """Is it about what the user gave (a file, a run, an option), not about our code?"""
+    from .data.errors import DataError
+    from .tasks.run import RunError
+    from .train import CheckpointError, TrainingError
+
+    return isinstance(error, DataError | RunError | CheckpointError | TrainingError | OSError)
+
+
+def _one_line(error):
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def build_parser():
+    """All commands and their options, each with an example."""
+    parser = argparse.ArgumentParser(
+        prog="mmscratch",
+        description="Multimodal learning from scratch.",
+        epilog="example: mmscratch demo",
+    )
+    from . import __version__
+
+    parser.add_argument("--version", action="version", version=f"mmscratch {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND")
+
+    def command(name, run, text, example, **kwargs):
+        p = commands.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"example: mmscratch {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **kwargs,
+        )
+        p.set_defaults(run=run)
+        return p
+
+    p = command("demo", _demo, "train a captioner on the scenes world and show what it learned", "demo")
+    p.add_argument("--out", default="demo", metavar="DIR", help="where figure and page go (default: demo)")
+    p.add_argument("--seed", type=int, default=0)
+
+    p = command(
+        "train",
+        _train,
+        "train a model",
+        "train caption --data scenes:level=1 --out runs/caption --set steps=400\n\n" + DATA,
+    )
+    p.add_argument("task", metavar="TASK", choices=["caption", "attributes"], help="caption | attributes")
+    p.add_argument("--data", metavar="SPEC", help="what to train on (with --resume: as the run says)")
+    p.add_argument("--out", required=True, metavar="RUN", help="the run's folder")
+    p.add_argument("--seed", type=int, default=None)
+    p.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the task")
+    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint of RUN")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    p = command(
+        "evaluate", _evaluate, "judge a run on held-out data", "evaluate runs/caption --split test\n\n" + DATA
+    )
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("--data", metavar="SPEC", help="other data than the run was trained on")
+    p.add_argument("--split", default="val", metavar="NAME", help="val (default), test, or one of the data's")
+    p.add_argument("--json", metavar="FILE", help="write the figures there too")
+
+    p = command("predict", _predict, "caption PNG or JPEG files", "predict runs/caption picture.png")
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("images", nargs="+", metavar="FILE")
+    p.add_argument("--json", metavar="FILE", help="write captions, probabilities and attention there too")
+
+    p = command("plot", _plot, "draw a run's journal", "plot runs/caption")
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("--out", metavar="PNG", help="default: journal.png in the run's folder")
+
+    p = command("data", None, "make data sets", "data scenes --out scenes_data")
+    sets = p.add_subparsers(metavar="SET", required=True)
+    s = sets.add_parser(
+        "scenes",
+        help="export the scenes world",
+        description="Export the scenes world as PNG and JSON in the COCO captions and VQA formats.",
+        epilog="example: mmscratch data scenes --out scenes_data --options train=100,val=20,test=20",
+    )
+    s.add_argument("--out", required=True, metavar="DIR")
+    s.add_argument("--options", default="", metavar="KEY=VALUE,…", help="as in the specification scenes:…")
+    s.add_argument("--force", action="store_true", help="replace what DIR holds")
+    s.set_defaults(run=_data_scenes)
+
+    command("warmup", _warmup, "compile the kernels now rather than at first use", "warmup")
+    return parser
+
+
+def _demo(args):
+    print("mmscratch demo: learning to caption pictures of an exact little world", flush=True)
+    from .tasks import demo
+
+    return demo.run(args.out, seed=args.seed)
+
+
+def _train(args):
+    from .tasks import TASKS
+    from .tasks.run import RunError
+
+    if args.resume:
+        for option, given in (("--data", args.data), ("--seed", args.seed), ("--set", args.set or None)):
+            if given is not None:
+                raise RunError(option, "cannot change in a resumed run; leave it out")
+    elif args.data is None:
+        raise RunError("--data", "expected a data specification; see mmscratch train --help")
+    seed = 0 if args.seed is None else args.seed
+    TASKS[args.task]().train(args.data, args.out, seed, args.set, resume=args.resume, progress=not args.quiet)
+
+
+def _evaluate(args):
+    from .tasks import TASKS
+    from .tasks.run import Run, RunError, write_json
+
+    run = Run.open(args.folder)
+    if run.task not in TASKS:
+        raise RunError(args.folder, f"has task {run.task!r}; known: {', '.join(TASKS)}")
+    figures = TASKS[run.task]().evaluate(run, args.data, args.split)
+    for name, value in figures.items():
+        print(f"{name:42} {value:.4f}" if isinstance(value, float) else f"{name:42} {value}")
+    if args.json:
+        write_json(args.json, figures)
+
+
+def _predict(args):
+    from .tasks import captioning
+    from .tasks.run import Run, write_json
+
+    results = captioning.predict(Run.open(args.folder, task="caption"), args.images)
+    for r in results:
+        print(f"{r['file']}: {r['caption']}")
+    if args.json:
+        write_json(args.json, results)
+
+
+def _plot(args):
+    import pathlib
+
+    from .tasks.run import Run
+    from .train import plot_journal
+
+    folder = Run.open(args.folder).folder
+    print(plot_journal(folder, pathlib.Path(args.out) if args.out else folder / "journal.png"))
+
+
+def _data_scenes(args):
+    from .data.scenes import export_scenes, parse_options
+
+    print(export_scenes(parse_options(args.options), args.out, force=args.force))
+
+
+def _warmup(args):
+    from .tasks import warmup
+
+    return warmup.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

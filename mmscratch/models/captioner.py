@@ -1,0 +1,128 @@
+"""Show, attend and tell: a recurrent decoder that looks at one part of the picture a word.
+
+Xu, Ba, Kiros, Cho, Courville, Salakhutdinov, Zemel & Bengio, 2015, with soft attention.
+
+    symbol   shape        what
+    a_i      (B, R, D)    annotation vectors: the picture's R regions
+    y_t      (B,)         the word before, fed back (teacher forcing in training)
+    h_t, c_t (B, H)       the state of the LSTM
+    e_ti     (B, R)       how well region i fits the state: vᵀ tanh(W_a a_i + U_a h_{t−1})       eq. 4
+    α_ti     (B, R)       its softmax over i                                                    eq. 5
+    β_t      (B, 1)       gate: σ(w_β · h_{t−1}), how much to look at all                       §4.2.1
+    z_t      (B, D)       context: β_t Σ_i α_ti a_i                                             eq. 6, §4.2.1
+    logits   (B, V)       L_o (E y_{t−1} + L_h h_t + L_z z_t)                                   eq. 7
+"""
+
+from .. import nn, ops
+
+__all__ = ["AttentionCaptioner", "attention_loss", "caption_loss", "doubly_stochastic_penalty"]
+
+
+class AttentionCaptioner(nn.Module):
+    """Regions of a picture to a distribution over its captions, word by word.
+
+    Forward    h_0 = tanh(W_h mean_i a_i), c_0 = tanh(W_c mean_i a_i)
+               h_t, c_t = LSTM([E y_{t−1}; z_t], h_{t−1}, c_{t−1}); symbols in the module's docstring
+    Shapes     regions (B, R, D), tokens (B, T + 1) → logits (B, T, V), α (B, T, R)
+    Errors     ValueError naming the shapes that were expected
+    Source     Xu et al., 2015, eq. 1 to 9, §4.2.1
+    """
+
+    def __init__(self, vocabulary_size, region_size, hidden=128, embedding=64, attention=64, dropout=0.0,
+                 generator=None):  # fmt: skip
+        super().__init__()
+        self.sizes = {
+            "vocabulary_size": vocabulary_size, "region_size": region_size, "hidden": hidden,
+            "embedding": embedding, "attention": attention, "dropout": dropout,
+        }  # fmt: skip
+        g = generator
+        self.E = nn.Embedding(vocabulary_size, embedding, generator=g)
+        self.init_h = nn.Linear(region_size, hidden, generator=g)
+        self.init_c = nn.Linear(region_size, hidden, generator=g)
+        self.W_a = nn.Linear(region_size, attention, bias=False, generator=g)
+        self.U_a = nn.Linear(hidden, attention, generator=g)
+        self.v = nn.Linear(attention, 1, bias=False, generator=g)
+        self.beta = nn.Linear(hidden, 1, generator=g)
+        self.lstm = nn.LSTMCell(embedding + region_size, hidden, generator=g)
+        self.L_h = nn.Linear(hidden, embedding, generator=g)
+        self.L_z = nn.Linear(region_size, embedding, bias=False, generator=g)
+        self.L_o = nn.Linear(embedding, vocabulary_size, generator=g)
+        self.dropout = nn.Dropout(dropout, generator=g)
+
+    def start(self, regions):
+        """What decoding needs of a picture: (B, R, D) → state = (regions, W_a a, h_0, c_0)."""
+        if regions.ndim != 3 or regions.shape[2] != self.sizes["region_size"]:
+            raise ValueError(
+                f"AttentionCaptioner: regions must be (B, R, {self.sizes['region_size']}), "
+                f"got {tuple(regions.shape)}"
+            )
+        mean = regions.mean(1)
+        return regions, self.W_a(regions), ops.tanh(self.init_h(mean)), ops.tanh(self.init_c(mean))
+
+    def attend(self, regions, projected, h):
+        """α (B, R) and the gated context z (B, D) for the state h."""
+        e = self.v(ops.tanh(projected + self.U_a(h).unsqueeze(1))).squeeze(2)
+        alpha = ops.softmax(e)
+        z = ops.matmul(alpha.unsqueeze(1), regions).squeeze(1)
+        return alpha, ops.sigmoid(self.beta(h)) * z
+
+    def advance(self, state, embedded):
+        """One step: state, E y_{t−1} (B, E) → state, (α, h_t, z_t)."""
+        regions, projected, h, c = state
+        alpha, z = self.attend(regions, projected, h)
+        h, c = self.lstm(ops.concatenate([embedded, z], axis=1), (h, c))
+        return (regions, projected, h, c), (alpha, h, z)
+
+    def predict(self, embedded, h, z):
+        """Logits over the vocabulary from the word before, the state and the context (eq. 7)."""
+        return self.L_o(self.dropout(embedded + self.L_h(h) + self.L_z(z)))
+
+    def step(self, state, token):
+        """For decoding: state, token (B,) → state, logits (B, V), α (B, R)."""
+        embedded = self.E(token)
+        state, (alpha, h, z) = self.advance(state, embedded)
+        return state, self.predict(embedded, h, z), alpha
+
+    def forward(self, regions, tokens):
+        """Teacher forcing: after tokens[:, :t + 1], the logits of tokens[:, t + 1]."""
+        if tokens.ndim != 2 or tokens.shape[0] != regions.shape[0] or tokens.shape[1] < 2:
+            raise ValueError(
+                f"AttentionCaptioner: tokens must be (B, T + 1) with B = {regions.shape[0]} and T ≥ 1, "
+                f"got {tuple(tokens.shape)}"
+            )
+        state = self.start(regions)
+        embedded = self.E(tokens[:, :-1])
+        alphas, hs, zs = [], [], []
+        for t in range(tokens.shape[1] - 1):
+            state, (alpha, h, z) = self.advance(state, embedded[:, t])
+            alphas.append(alpha)
+            hs.append(h)
+            zs.append(z)
+        logits = self.predict(embedded, ops.stack(hs, axis=1), ops.stack(zs, axis=1))
+        return logits, ops.stack(alphas, axis=1)
+
+
+def caption_loss(logits, target, pad):
+    """−mean log p(y_t | y_<t, picture) over the words that are not padding; (B, T, V), (B, T) → ()."""
+    b, t, v = logits.shape
+    return ops.cross_entropy(logits.reshape(b * t, v), target.reshape(b * t), ignore_index=pad)
+
+
+def attention_loss(alpha, region, eps=1e-8):
+    """−mean log α_t,region(t) over the words that mention an object ("attention correctness", Liu et al., 2017).
+
+    alpha (B, T, R); region (B, T) integer: which region the word at t speaks of, −1 for none.
+    """
+    b, t, r = alpha.shape
+    return ops.nll_loss((alpha + eps).log().reshape(b * t, r), region.reshape(b * t), ignore_index=-1)
+
+
+def doubly_stochastic_penalty(alpha, mask):
+    """mean_{b,i} (τ − Σ_t α_ti)², τ = T/R: look at every region as often (Xu et al., 2015, eq. 14).
+
+    The paper's target 1 can only be met where a caption is as long as there are regions, for the
+    weights of each word sum to one; τ is what all of them can meet. alpha (B, T, R), mask (B, T).
+    """
+    weights = (alpha * mask.unsqueeze(2)).sum(1)
+    target = mask.sum(1, keepdims=True) / alpha.shape[2]
+    return ((target - weights) ** 2).mean()

@@ -1,0 +1,119 @@
+"""A run: the folder in which a training leaves everything needed to go on, to judge it, and to use it.
+
+run.json           task, data, seed, settings; written first
+vocabulary.json    where the task has words
+journal.jsonl      one line a log entry
+checkpoints/       the last two, and the best on validation
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+
+from .. import __version__
+
+__all__ = ["Run", "RunError", "settings_from"]
+
+FORMAT = 1
+
+
+class RunError(ValueError):
+    """A run that cannot be used: ``str`` is one line, "FOLDER: reason"."""
+
+    def __init__(self, folder, reason):
+        super().__init__(f"{folder}: {reason}")
+
+
+@dataclasses.dataclass
+class Run:
+    """What ``run.json`` says, and where the folder is."""
+
+    folder: pathlib.Path
+    task: str
+    data: str
+    seed: int
+    settings: dict
+
+    @classmethod
+    def create(cls, folder, task, data, seed, settings):
+        """A new run in an empty or new folder."""
+        folder = pathlib.Path(folder)
+        if folder.exists() and not folder.is_dir():
+            raise RunError(folder, "is a file, expected a folder for the run")
+        if (folder / "run.json").exists():
+            raise RunError(folder, "holds a run already; give --resume to go on with it, or another --out")
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RunError(folder, "is not empty and holds no run; give another --out")
+        folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder, task, data, seed, dict(settings))
+        record = {"format": FORMAT, "version": __version__, "task": task, "data": data, "seed": seed}
+        write_json(folder / "run.json", {**record, "settings": run.settings})
+        return run
+
+    @classmethod
+    def open(cls, folder, task=None):
+        """The run in a folder; RunError where there is none, or of another task."""
+        folder = pathlib.Path(folder)
+        path = folder / "run.json"
+        if not folder.is_dir():
+            raise RunError(folder, "no such folder" if not folder.exists() else "is not a folder")
+        if not path.is_file():
+            raise RunError(folder, "is no run: it has no run.json")
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            run = cls(
+                folder, str(record["task"]), str(record["data"]), int(record["seed"]), record["settings"]
+            )
+            known = record["format"] == FORMAT and isinstance(run.settings, dict)
+        except (ValueError, KeyError, TypeError) as e:
+            raise RunError(path, f"cannot be read ({type(e).__name__}: {e})") from None
+        if not known:
+            raise RunError(path, f"has format {record['format']!r}, this version reads {FORMAT}")
+        if task is not None and run.task != task:
+            raise RunError(folder, f"is a run of task {run.task!r}, expected {task!r}")
+        return run
+
+
+def write_json(path, value):
+    """The value as JSON, by a temporary file renamed into place."""
+    path = pathlib.Path(path)
+    handle, name = tempfile.mkstemp(prefix=path.name, suffix=".tmp", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as f:
+        json.dump(value, f, indent=1, ensure_ascii=False)
+        f.write("\n")
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(name, path)
+
+
+def settings_from(cls, assignments):
+    """A settings dataclass from ``key=value`` strings, each value of its field's type.
+
+    Errors     RunError naming the key, what came, and what is known or expected
+    """
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    values = {}
+    for item in assignments:
+        key, sign, text = item.partition("=")
+        if not sign:
+            raise RunError("--set", f"expected key=value, got {item!r}")
+        if key not in fields:
+            raise RunError("--set", f"unknown key {key!r}; known: {', '.join(fields)}")
+        values[key] = _parse(key, text, fields[key].default)
+    try:
+        return cls(**values)
+    except ValueError as e:
+        raise RunError("--set", str(e)) from None
+
+
+def _parse(key, text, default):
+    kind = type(default)
+    try:
+        if kind is bool:
+            return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError):
+        expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, kind.__name__)
+        raise RunError("--set", f"{key}: expected {expected}, got {text!r}") from None
