@@ -12,46 +12,64 @@ import functools
 import heapq
 import inspect
 import itertools
+import sys
 import threading
-import traceback
 import weakref
+
+from numpy import generic, ndarray
 
 from . import kernels
 
-__all__ = ["Node", "Step", "detect_anomaly", "is_grad_enabled", "no_grad", "primitive"]
+__all__ = ["Node", "Step", "detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "primitive"]
 
 _births = itertools.count()
 
 
 class _Mode(threading.local):
-    grad = True
-    anomaly = False
+    """Each thread has its own: what one switches off stays on in the others."""
+
+    def __init__(self):
+        self.grad = True
+        self.anomaly = False
+        self.before = []
 
 
 _mode = _Mode()
 
 
-class no_grad(contextlib.ContextDecorator):
-    """Within it (``with no_grad():`` or as a decorator) operations leave no steps behind."""
+class _Switch(contextlib.ContextDecorator):
+    """Sets one field of the mode within a ``with`` block or a decorated function, and puts it back."""
+
+    field, value = None, None
 
     def __enter__(self):
-        self._before, _mode.grad = _mode.grad, False
+        # The earlier value lies with the thread, not in self: a decorator's self is shared by all calls.
+        _mode.before.append(getattr(_mode, self.field))
+        setattr(_mode, self.field, self.value)
 
     def __exit__(self, *exception):
-        _mode.grad = self._before
+        setattr(_mode, self.field, _mode.before.pop())
 
 
-class detect_anomaly(contextlib.ContextDecorator):
+class no_grad(_Switch):
+    """Within it (``with no_grad():`` or as a decorator) operations leave no steps behind."""
+
+    field, value = "grad", False
+
+
+class enable_grad(_Switch):
+    """Within it operations leave steps behind again, inside a ``no_grad``."""
+
+    field, value = "grad", True
+
+
+class detect_anomaly(_Switch):
     """Within it, the first operation whose result or gradient is not finite raises FloatingPointError.
 
     The error names the operation, the shapes, and the line that called it. Slow: for debugging.
     """
 
-    def __enter__(self):
-        self._before, _mode.anomaly = _mode.anomaly, True
-
-    def __exit__(self, *exception):
-        _mode.anomaly = self._before
+    field, value = "anomaly", True
 
 
 def is_grad_enabled():
@@ -64,7 +82,8 @@ class Step:
 
     targets    for each input: the Step it came from, the leaf Node it is, or None (no gradient wanted)
     slots      for each input: which result of that Step it was
-    outputs    (shape, dtype, floor) of each result, so that an unused one can get a zero gradient
+    outputs    of several results, each one's (shape, dtype, floor), so that an unused one can get a
+               zero gradient; None for a single result
     birth      its number in the order of creation
 
     A step knows arrays (through ``backward``) and earlier steps, never its own results: references
@@ -73,21 +92,15 @@ class Step:
 
     __slots__ = ("op", "backward", "targets", "slots", "outputs", "birth", "watchers", "origin")
 
-    def __init__(self, op, backward, inputs, results):
+    def __init__(self, op, backward, targets, slots, results=None):
         self.op = op
         self.backward = backward
-        self.targets = [_target(x) for x in inputs]
-        self.slots = [x.slot if isinstance(x, Node) else 0 for x in inputs]
-        self.outputs = [(r.shape, r.dtype, kernels.of(r)) for r in results] if len(results) > 1 else None
+        self.targets = targets
+        self.slots = slots
+        self.outputs = None if results is None else [(r.shape, r.dtype, kernels.of(r)) for r in results]
         self.birth = next(_births)
         self.watchers = None
         self.origin = _caller() if _mode.anomaly else None
-
-
-def _target(x):
-    if not isinstance(x, Node) or not x.requires_grad:
-        return None
-    return x if x.step is None else x.step
 
 
 class Node:
@@ -101,6 +114,9 @@ class Node:
 
     __slots__ = ("data", "grad", "requires_grad", "step", "slot", "__weakref__")
 
+    result_class = None
+    """The class of what operations on it give; Node itself until a subclass says otherwise."""
+
     def __init__(self, data, requires_grad=False):
         self.data = data
         self.grad = None
@@ -108,17 +124,13 @@ class Node:
         self.step = None
         self.slot = 0
 
-    @classmethod
-    def result_type(cls):
-        """The class of what operations on it give."""
-        return Node
-
     def retain_grad(self):
         """Keep ``grad`` here too, though this is no leaf (a leaf that requires it always has one)."""
         if not self.requires_grad:
             raise RuntimeError("retain_grad: this tensor does not require a gradient")
         if self.step is not None:
-            self.step.watchers = [*(self.step.watchers or ()), (self.slot, weakref.ref(self))]
+            watchers = [w for w in self.step.watchers or () if w[1]() is not self]
+            self.step.watchers = [*watchers, (self.slot, weakref.ref(self))]
 
     def backward(self, gradient=None, retain_graph=False):
         """Add ∂self/∂leaf to ``leaf.grad`` for every leaf that self was computed from.
@@ -145,44 +157,61 @@ class Node:
         pending = {self.step: _gradients(self.step, self.slot, gradient)}
         queue = [(-self.step.birth, self.step)]
         while queue:
-            _, step = heapq.heappop(queue)
-            for target, slot, g in _walk(step, pending.pop(step), retain_graph):
+            step = heapq.heappop(queue)[1]
+            results = _walk(step, pending.pop(step), retain_graph)
+            for target, slot, g in zip(step.targets, step.slots, results, strict=True):
+                if target is None or g is None:
+                    continue
+                if callable(g):
+                    g = g()
+                    if g is None:
+                        continue
+                if _mode.anomaly:
+                    _refuse_nonfinite(g, f"the gradient of {step.op}", step.origin)
                 if isinstance(target, Node):
                     _accumulate(target, g)
-                elif target in pending:
-                    seen = pending[target]
-                    seen[slot] = g if seen[slot] is None else _add(seen[slot], g)
-                else:
+                elif target not in pending:
                     pending[target] = _gradients(target, slot, g)
                     heapq.heappush(queue, (-target.birth, target))
+                else:
+                    seen = pending[target]
+                    seen[slot] = g if seen[slot] is None else _add(seen[slot], g)
+
+
+Node.result_class = Node
 
 
 def _seed(node, gradient):
+    data = node.data
+    floor = kernels.of(data)
     if gradient is None:
-        if node.data.size != 1:
+        if data.size != 1:
             raise RuntimeError(
-                f"backward: self has shape {node.data.shape}; only a single element has an obvious "
+                f"backward: self has shape {tuple(data.shape)}; only a single element has an obvious "
                 "gradient of 1, so give backward(gradient) of the same shape, or reduce (.sum()) first"
             )
-        return kernels.of(node.data).full(node.data.shape, 1.0, node.data.dtype)
+        return floor.full(data.shape, 1.0, data.dtype)
     gradient = gradient.data if isinstance(gradient, Node) else gradient
-    if tuple(gradient.shape) != tuple(node.data.shape):
-        raise ValueError(
-            f"backward: gradient has shape {tuple(gradient.shape)}, self has {tuple(node.data.shape)}"
-        )
-    return gradient
+    if not hasattr(gradient, "dtype") or tuple(gradient.shape) != tuple(data.shape):
+        came = f"shape {tuple(gradient.shape)}" if hasattr(gradient, "dtype") else type(gradient).__name__
+        raise ValueError(f"backward: gradient is {came}; expected an array of self's shape {tuple(data.shape)}")
+    _refuse_mixed("backward", (data, gradient))
+    return gradient if gradient.dtype == data.dtype else floor.cast(gradient, data.dtype)
 
 
 def _gradients(step, slot, g):
     """The gradients of a step's results, only that of one slot known so far."""
-    gradients = [None] * (1 if step.outputs is None else len(step.outputs))
+    if step.outputs is None:
+        return [g]
+    gradients = [None] * len(step.outputs)
     gradients[slot] = g
     return gradients
 
 
 def _walk(step, gradients, retain_graph):
-    """Run one step backwards: (target, slot, gradient) for each input that wants one."""
-    if step.backward is None:
+    """Run one step backwards: a gradient, a function that gives it, or None, for each input."""
+    backward = step.backward
+    if backward is None:
         raise RuntimeError(
             f"backward: the memory of {step.op} was freed by an earlier backward through it; "
             "call that one with retain_graph=True, or compute the forward pass again"
@@ -197,18 +226,10 @@ def _walk(step, gradients, retain_graph):
             floor.full(shape, 0, dtype) if g is None else g
             for g, (shape, dtype, floor) in zip(gradients, step.outputs, strict=True)
         ]
-    results = step.backward(*gradients)
     if not retain_graph:
         step.backward = None
-    if not isinstance(results, tuple):
-        results = (results,)
-    for target, slot, g in zip(step.targets, step.slots, results, strict=True):
-        if target is not None:
-            g = g() if callable(g) else g
-            if _mode.anomaly:
-                _refuse_nonfinite(g, f"the gradient of {step.op}", step.origin)
-            if g is not None:
-                yield target, slot, g
+    results = backward(*gradients)
+    return results if type(results) is tuple else (results,)
 
 
 def _add(a, b):
@@ -229,42 +250,57 @@ def primitive(rule):
     array of that input's shape; None where there is none to give (an index, a mask); or a function
     without arguments that computes it, called only if that input wants it (for the dear ones).
 
-    Called with arrays only, the primitive gives arrays; with any Node, nodes.
+    Called with arrays only, the primitive gives arrays; with any Node, nodes. A NumPy scalar counts as
+    a Python number: it takes on the dtype of the arrays it meets.
     """
+    op = rule.__name__.strip("_")
     parameters = inspect.signature(rule).parameters.values()
     positional = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     names = [p.name for p in positional]
     defaults = [p.default for p in positional]
+    count = None if variadic else len(names)
 
     @functools.wraps(rule)
     def apply(*inputs, **options):
-        if not variadic and (len(inputs) < len(names) or options):
-            inputs = _fill_in(rule, inputs, options, names, defaults)
+        if len(inputs) != count and not variadic:
+            inputs = _fill_in(op, inputs, options, names, defaults)
         cls = None
-        wants = False
-        arrays = []
+        wants = foreign = False
+        arrays, targets, slots = [], [], []
         for x in inputs:
+            target, slot = None, 0
             if isinstance(x, Node):
-                cls = cls or x.result_type()
-                wants = wants or x.requires_grad
-                arrays.append(x.data)
-            else:
-                arrays.append(x)
+                cls = cls or x.result_class
+                if x.requires_grad:
+                    wants = True
+                    target, slot = x.step or x, x.slot
+                x = x.data
+            if type(x) is not ndarray:
+                if isinstance(x, generic):
+                    x = x.item()
+                elif hasattr(x, "dtype"):
+                    foreign = True
+            arrays.append(x)
+            targets.append(target)
+            slots.append(slot)
+        if foreign:
+            _refuse_mixed(op, arrays)
         result, backward = rule(*arrays, **options)
         if _mode.anomaly:
             for r in result if isinstance(result, tuple) else (result,):
-                _refuse_nonfinite(r, f"the result of {rule.__name__}", _caller())
+                _refuse_nonfinite(r, f"the result of {op}", _caller())
         if cls is None:
             return result
         wants = wants and _mode.grad
-        if not isinstance(result, tuple):
+        if type(result) is not tuple:
             node = cls(result)
             if wants and result.dtype.kind == "f":
-                node.requires_grad, node.step = True, Step(rule.__name__, backward, inputs, (result,))
+                node.requires_grad = True
+                node.step = Step(op, backward, targets, slots)
             return node
-        step = Step(rule.__name__, backward, inputs, result) if wants else None
-        nodes = tuple(cls(r) for r in result)
+        step = Step(op, backward, targets, slots, result) if wants else None
+        nodes = tuple(map(cls, result))
         for slot, node in enumerate(nodes):
             if step is not None and node.data.dtype.kind == "f":
                 node.requires_grad, node.step, node.slot = True, step, slot
@@ -274,17 +310,24 @@ def primitive(rule):
     return apply
 
 
-def _fill_in(rule, inputs, options, names, defaults):
+def _fill_in(op, inputs, options, names, defaults):
     """Positional parameters given by name or left to their default, put in their places."""
     if len(inputs) > len(names):
-        raise TypeError(f"{rule.__name__}: takes {len(names)} arrays, got {len(inputs)}; options go by name")
+        raise TypeError(f"{op}: takes {len(names)} arrays, got {len(inputs)}; options go by name")
     inputs = list(inputs)
     for name, default in zip(names[len(inputs) :], defaults[len(inputs) :], strict=True):
         value = options.pop(name, default)
         if value is inspect.Parameter.empty:
-            raise TypeError(f"{rule.__name__}: argument {name!r} is missing")
+            raise TypeError(f"{op}: argument {name!r} is missing")
         inputs.append(value)
     return inputs
+
+
+def _refuse_mixed(op, arrays):
+    """An operation runs where its arrays are, so they must be in one place."""
+    places = {"cpu" if isinstance(x, ndarray) else "cuda" for x in arrays if hasattr(x, "dtype")}
+    if len(places) > 1:
+        raise TypeError(f"{op}: some arrays are on the cpu and some on cuda; move them with .to(device) first")
 
 
 def _refuse_nonfinite(array, what, origin):
@@ -292,18 +335,29 @@ def _refuse_nonfinite(array, what, origin):
         return
     floor = kernels.of(array)
     finite = floor.cast(floor.map("isfinite", array), "float64")
-    share = float(floor.reduce("sum", finite, tuple(range(finite.ndim)), False).reshape(1)[0]) / array.size
-    if share < 1.0:
+    count = floor.reduce("sum", finite, tuple(range(finite.ndim)), False).reshape((1,))
+    if not isinstance(count, ndarray):
+        from .kernels.cuda import memory
+
+        count = memory.download(count)
+    if count[0] < array.size:
         raise FloatingPointError(
-            f"{what}, shape {tuple(array.shape)}, has {array.size - round(share * array.size)} "
-            f"entries that are not finite{f' ({origin})' if origin else ''}"
+            f"{what}, shape {tuple(array.shape)}, has {array.size - int(count[0])} entries that are not finite"
+            f"{f' (called at {origin})' if origin else ''}"
         )
 
 
+_ENGINE = ("autograd", "ops", "tensor", "kernels")
+"""The modules of this package that carry operations out; an error points at the line that asked for one."""
+
+
 def _caller():
-    """file:line of the nearest frame outside this package's engine."""
-    for frame in reversed(traceback.extract_stack()):
-        if not frame.filename.endswith("autograd.py") and "ops" not in frame.filename.split("mmscratch")[-1]:
-            if not frame.filename.endswith("tensor.py"):
-                return f"called at {frame.filename}:{frame.lineno}"
+    """file:line of the nearest frame outside the engine."""
+    package = __name__.rpartition(".")[0]
+    frame = sys._getframe(1)
+    while frame is not None:
+        owner, *rest = frame.f_globals.get("__name__", "").split(".")
+        if owner != package or not rest or rest[0] not in _ENGINE:
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
     return None

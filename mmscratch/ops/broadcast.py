@@ -1,8 +1,29 @@
-"""Broadcasting, and its gradient: the one place where a gradient is summed back to its input's shape."""
+"""What every rule asks about shapes: broadcasting and its gradient, axes, operands.
+
+The one place where a gradient is summed back to its input's shape.
+"""
+
+import functools
 
 from .. import kernels
 
-__all__ = ["broadcast_shapes", "reduce_to", "shape_of"]
+__all__ = ["broadcast_shapes", "floor_of", "is_array", "normalize_axes", "normalize_axis", "reduce_to", "shape_of"]
+
+
+def is_array(x):
+    """Is x an array (of any floor), not a Python number, list or None?"""
+    return hasattr(x, "dtype") and hasattr(x, "shape")
+
+
+def floor_of(op, *operands):
+    """The floor of the first operand that is an array; an error where none is."""
+    for x in operands:
+        if hasattr(x, "dtype"):
+            return kernels.of(x)
+    raise TypeError(
+        f"{op}: expected a tensor or an array, got {' and '.join(type(x).__name__ for x in operands)}; "
+        "wrap it with tensor(…)"
+    )
 
 
 def shape_of(x):
@@ -10,9 +31,23 @@ def shape_of(x):
     return tuple(getattr(x, "shape", ()))
 
 
-def broadcast_shapes(op, *arrays):
-    """The shape to which the arrays broadcast (NumPy's rule), or an error that names op and all shapes."""
-    shapes = [shape_of(x) for x in arrays]
+def broadcast_shapes(op, *operands):
+    """The shape to which the operands broadcast (NumPy's rule), or an error that names op and all shapes."""
+    shapes = []
+    for x in operands:
+        if hasattr(x, "dtype"):
+            shapes.append(tuple(x.shape))
+        elif isinstance(x, (int, float)):
+            shapes.append(())
+        else:
+            raise TypeError(
+                f"{op}: expected tensors, arrays or numbers, got {type(x).__name__}; wrap it with tensor(…)"
+            )
+    return _broadcast(op, tuple(shapes))
+
+
+@functools.lru_cache(maxsize=4096)
+def _broadcast(op, shapes):
     rank = max(map(len, shapes))
     out = []
     for sizes in zip(*((1,) * (rank - len(s)) + s for s in shapes), strict=True):
@@ -20,19 +55,46 @@ def broadcast_shapes(op, *arrays):
         if len(wide) > 1:
             raise ValueError(
                 f"{op}: shapes {' and '.join(map(str, shapes))} do not broadcast; aligned at the right, "
-                "each axis must agree or be 1"
+                "each axis must agree or be 1 (reshape or unsqueeze one of them)"
             )
         out.append(wide.pop() if wide else 1)
     return tuple(out)
 
 
 def reduce_to(dy, x):
-    """The gradient of broadcasting x: dy summed over the axes along which x was repeated; None for a number."""
-    if not hasattr(x, "shape"):
+    """The gradient of broadcasting x: dy summed over the axes along which x was repeated, in x's dtype.
+
+    None for a number, or for an array of integers or truth values.
+    """
+    if not hasattr(x, "dtype") or x.dtype.kind != "f":
         return None
-    shape = tuple(x.shape)
-    if tuple(dy.shape) == shape:
-        return dy
-    lead = dy.ndim - len(shape)
-    axes = tuple(i for i in range(dy.ndim) if i < lead or (shape[i - lead] == 1 and dy.shape[i] != 1))
-    return kernels.of(dy).reduce("sum", dy, axes, False).reshape(shape)
+    shape = x.shape
+    if dy.shape != shape:
+        lead = dy.ndim - len(shape)
+        axes = tuple(i for i in range(dy.ndim) if i < lead or (shape[i - lead] == 1 and dy.shape[i] != 1))
+        dy = kernels.of(dy).reduce("sum", dy, axes, False).reshape(tuple(shape))
+    if dy.dtype != x.dtype:
+        dy = kernels.of(dy).cast(dy, x.dtype)
+    return dy
+
+
+def normalize_axis(op, axis, ndim, name="axis"):
+    """A non-negative axis of an array with ndim axes, or an error."""
+    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+        raise TypeError(f"{op}: {name} must be an int, got {axis!r}")
+    axis = axis.__index__()
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{op}: {name} {axis} is out of range for an array with {ndim} axes")
+    return axis + ndim if axis < 0 else axis
+
+
+def normalize_axes(op, axes, ndim, name="axis"):
+    """A sorted tuple of distinct non-negative axes: all of them for None, one for an int."""
+    if axes is None:
+        return tuple(range(ndim))
+    if not isinstance(axes, (tuple, list)):
+        axes = (axes,)
+    found = tuple(sorted(normalize_axis(op, a, ndim, name) for a in axes))
+    if len(set(found)) < len(found):
+        raise ValueError(f"{op}: {name} {tuple(axes)} names one axis twice (the array has {ndim})")
+    return found
