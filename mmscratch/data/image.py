@@ -157,7 +157,7 @@ def normalize(images: np.ndarray, mean, std) -> np.ndarray:
 def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each channel over images, heights and widths.
 
-    Shapes     (B, C, H, W) → (C,), (C,) in float64; a constant channel gets std 1 so that it can be divided by
+    Shapes     (B, C, H, W) → (C,), (C,) in float64; a constant channel gets std 1, to be divisible
     """
     images = np.asarray(images)
     if images.ndim != 4 or images.size == 0:
@@ -165,3 +165,22 @@ def channel_statistics(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     mean = images.mean(axis=(0, 2, 3), dtype=np.float64)
     std = images.std(axis=(0, 2, 3), dtype=np.float64)
     return mean, np.where(std > 0, std, 1.0)
+
+
+def resize_images(images: np.ndarray, size: int | tuple[int, int]) -> np.ndarray:
+    """Resize a stack with the filter of `read_image`.
+
+    Shapes     uint8 (B, H, W, 3) → uint8 (B, *size, 3)
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3:
+        raise ValueError(
+            f"resize_images: images: expected uint8 (B, H, W, 3), got {images.dtype} {images.shape}"
+        )
+    width, height = target = _target_size(size)
+    if images.shape[1:3] == (height, width):
+        return images
+    resized = np.empty((len(images), height, width, 3), dtype=np.uint8)
+    for i, image in enumerate(images):
+        resized[i] = np.asarray(Image.fromarray(image).resize(target, Image.Resampling.BILINEAR))
+    return resized

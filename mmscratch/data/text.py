@@ -8,7 +8,7 @@ import unicodedata
 LANGUAGES = ("en", "zh")
 MAX_WORD = 6  # Chinese characters in one word of spaced text
 
-# letters and digits, held together by inner hyphens, dots between digits, and slashes: "t-shirt", "3.5", "and/or"
+# letters and digits, held together by hyphens, slashes, and dots between digits: "t-shirt", "and/or", "3.5"
 _WORD = re.compile(r"[^\W_]+(?:(?:[-/]|(?<=\d)[.,](?=\d))[^\W_]+)*")
 _TOKEN = re.compile(_WORD.pattern + r"|[^\w\s]|_")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
@@ -19,8 +19,8 @@ def tokenize(text: str, lang: str = "en", punctuation: bool = True) -> list[str]
     """Split a sentence into words.
 
     Forward    en: lower case, every punctuation mark a token of its own ("children's" → children ' s)
-               zh: split at spaces when the text is already spaced into words (of up to six characters); otherwise every Chinese character
-               is a token, and runs of Latin letters or digits stay together, in lower case
+               zh: split at spaces when the text is already spaced into words (of up to six characters);
+               otherwise every Chinese character is a token, and runs of Latin letters or digits stay together
                `punctuation=False` drops the marks, as captions are scored by the COCO evaluation
     Shapes     str → list of str; "" → []
     Errors     TypeError for text that is not str, ValueError for an unknown `lang`

@@ -13,7 +13,7 @@ from .rouge import corpus_rouge_l
 def caption_scores(
     candidates: Sequence[Caption], references: Sequence[Sequence[Caption]]
 ) -> dict[str, float]:
-    """Bleu_1 … Bleu_4, ROUGE_L and CIDEr (that is CIDEr-D), named and computed as by the COCO caption tools."""
+    """Bleu_1 … Bleu_4, ROUGE_L and CIDEr (meaning CIDEr-D), as the COCO caption tools do."""
     scores = {f"Bleu_{n}": b for n, b in enumerate(corpus_bleu(candidates, references), start=1)}
     scores["ROUGE_L"] = corpus_rouge_l(candidates, references)
     scores["CIDEr"] = corpus_cider_d(candidates, references)

@@ -81,7 +81,7 @@ def cider_per_image(
 
     Forward    g_n(c)  = tf_c · (ln N − ln max(1, df))       for every n-gram of length n
                CIDEr_n = 1/m Σ_j g_n(c)·g_n(s_j) / (‖g_n(c)‖ ‖g_n(s_j)‖)       (Vedantam 2015, eq. 2)
-               CIDEr   = 10 · 1/4 Σ_{n=1}^4 CIDEr_n                            (eq. 3; the factor 10 as in CIDEr-D)
+               CIDEr   = 10 · 1/4 Σ_{n=1}^4 CIDEr_n                     (eq. 3; the factor 10 as in eq. 4)
     Note       N and df come from `references` unless a `DocumentFrequency` is given; tf is the plain count,
                since a cosine does not see its scale
     """

@@ -21,9 +21,7 @@ def _pair(where: str, predictions, targets) -> tuple[np.ndarray, np.ndarray]:
     predictions = _labels(where, "predictions", predictions)
     targets = _labels(where, "targets", targets)
     if predictions.shape != targets.shape:
-        raise ValueError(
-            f"{where}: predictions {predictions.shape} and targets {targets.shape} differ in length"
-        )
+        raise ValueError(f"{where}: predictions {predictions.shape} and targets {targets.shape} differ")
     if predictions.size == 0:
         raise ValueError(f"{where}: predictions: expected at least one, got none")
     return predictions, targets
@@ -143,8 +141,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap (Efron, 1979).
 
-    Forward    draw B values from the B given, with replacement, `samples` times; the interval reaches from the
-               (1−confidence)/2 to the (1+confidence)/2 quantile of the statistic
+    Forward    draw B values from the B given, with replacement, `samples` times; the interval reaches from
+               the (1−confidence)/2 to the (1+confidence)/2 quantile of the statistic
     Shapes     (B, …) → two floats; rows are drawn, so paired columns stay together
     """
     values = np.asarray(values)

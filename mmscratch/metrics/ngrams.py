@@ -44,7 +44,7 @@ def paired(
     for i, (candidate, several) in enumerate(zip(candidates, references, strict=True)):
         if isinstance(several, str):
             raise TypeError(
-                f"{metric}: references[{i}]: expected a list of captions, got the str {several!r}"
+                f"{metric}: references[{i}]: expected a list of captions, got the str {several[:30]!r}"
             )
         tokens = [as_tokens(r, f"{metric}: references[{i}]") for r in several]
         if not tokens:
