@@ -54,6 +54,7 @@ def _gelu_tanh(x):
 
 
 def _gelu_tanh_backward(dy, x):
+    x = np.clip(x, -100.0, 100.0)  # the slope is 0 or 1 beyond; x² would overflow to 0 · ∞
     s = _sigmoid(2.0 * _gelu_argument(x))
     du = _SQRT_2_OVER_PI * (1.0 + 3.0 * _CUBIC * x * x)
     return dy * (s + 2.0 * x * s * (1.0 - s) * du)
