@@ -1,0 +1,36 @@
+"""How the cpu floor uses threads: one door, fixed pieces, and when it is worth it at all.
+
+One door     Numba's workqueue layer aborts the process when two Python threads run parallel loops at
+             once. ``parallel`` functions therefore run one at a time, process-wide, on every layer.
+Fixed pieces Work is cut by its size alone, never by the number of threads, and partial sums are added
+             in the order of the pieces: results are the same on one thread and on sixty-four.
+After a fork Threads do not survive it. Worker processes are to be spawned, or to run no parallel loop.
+"""
+
+import functools
+import threading
+
+LARGE = 50_000
+"""From this many elements on, compiled parallel loops beat NumPy's single-threaded passes."""
+
+PIECE = 8192
+"""Elements in a piece of work: small enough for a core's cache, large enough to be worth handing out."""
+
+_door = threading.RLock()
+
+
+def parallel(function=None, **options):
+    """``jit.njit(parallel=True)`` behind the door. The compiled function itself is ``.kernel``."""
+    if function is None:
+        return lambda f: parallel(f, **options)
+    from ..jit import njit
+
+    kernel = njit(function, parallel=True, **options)
+
+    @functools.wraps(function)
+    def call(*arguments):
+        with _door:
+            return kernel(*arguments)
+
+    call.kernel = kernel
+    return call
