@@ -27,6 +27,8 @@ import numba
 from numba import prange
 from numba.core.serialize import dumps
 
+from .cpu import threads
+
 __all__ = ["cache_folder", "njit", "prange"]
 
 _KEEP = 4  # cache folders that survive, newest first: switching between a few versions stays fast
@@ -44,7 +46,8 @@ def njit(function=None, *, parallel=False, cache=True, **options):
     """``numba.njit`` with our cache, used the same way: ``@njit`` or ``@njit(parallel=True, …)``.
 
     parallel=True runs ``prange`` loops on threads and changes nothing else: no fusing of loops, no
-    hidden parallel array expressions. Call such a function through ``cpu.threads``.
+    hidden parallel array expressions. Such a function goes through the door of ``cpu.threads`` when
+    called from Python; the bare compiled one is its ``.kernel``.
     Division by zero gives ∞ or NaN as in NumPy, and the interpreter is let go during a call.
 
     A function is known to the cache by module, name and signature; so do not pass functions as
@@ -56,7 +59,7 @@ def njit(function=None, *, parallel=False, cache=True, **options):
     dispatcher = numba.njit(function, parallel=dict(_PARALLEL) if parallel is True else parallel, **options)
     if cache and hasattr(dispatcher, "_cache"):  # without it NUMBA_DISABLE_JIT=1 left plain Python
         dispatcher._cache = _Cache(function)
-    return dispatcher
+    return threads.through_the_door(dispatcher) if parallel else dispatcher
 
 
 class _Cache:

@@ -1,7 +1,7 @@
 """How the cpu floor uses threads: one door, fixed pieces, and when it is worth it at all.
 
 One door     Numba's workqueue layer aborts the process when two Python threads run parallel loops at
-             once. ``parallel`` functions therefore run one at a time, process-wide, on every layer.
+             once. Parallel functions therefore run one at a time, process-wide, on every layer.
 Fixed pieces Work is cut by its size alone, never by the number of threads, and partial sums are added
              in the order of the pieces: results are the same on one thread and on sixty-four.
 After a fork Threads do not survive it. Worker processes are to be spawned, or to run no parallel loop.
@@ -19,18 +19,18 @@ PIECE = 8192
 _door = threading.RLock()
 
 
-def parallel(function=None, **options):
-    """``jit.njit(parallel=True)`` behind the door. The compiled function itself is ``.kernel``."""
-    if function is None:
-        return lambda f: parallel(f, **options)
-    from ..jit import njit
+def through_the_door(kernel):
+    """The compiled parallel function, run one at a time. ``jit.njit`` does this to every parallel one."""
 
-    kernel = njit(function, parallel=True, **options)
-
-    @functools.wraps(function)
+    @functools.wraps(kernel)
     def call(*arguments):
         with _door:
             return kernel(*arguments)
 
     call.kernel = kernel
     return call
+
+
+def pieces(size):
+    """How many pieces of PIECE elements make up size."""
+    return -(-size // PIECE)
