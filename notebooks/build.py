@@ -1,4 +1,4 @@
-"""Build the lessons: ``NN_topic.py`` (the source, in cells marked ``# %%``) → ``NN_topic.ipynb`` with outputs.
+"""Build the lessons: ``NN_topic.py`` (the source, cells marked ``# %%``) → ``NN_topic.ipynb`` with outputs.
 
     python notebooks/build.py                  build all, outputs included
     python notebooks/build.py 02               those whose name begins with 02, in both languages

@@ -109,7 +109,7 @@ def caption_loss(logits, target, pad):
 
 
 def attention_loss(alpha, region, eps=1e-8):
-    """−mean log α_t,region(t) over the words that mention an object ("attention correctness", Liu et al., 2017).
+    """−mean log α_t,region(t) over the words that mention an object (Liu et al., 2017, "correctness").
 
     alpha (B, T, R); region (B, T) integer: which region the word at t speaks of, −1 for none.
     """
