@@ -19,14 +19,14 @@ NO_OBJECT = -1
 class CaptionBatch:
     """B pictures, each with one caption.
 
-    Shapes     images (B, C, H, W) float32
+    Shapes     images (B, C, H, W) float32; None from batches made with pixels=False
                tokens (B, T) int64: <start> w_1 … w_n <end> <pad> …
                lengths (B,) int64: n + 2
                links (B, T) int64: number of the object that a word speaks of, −1 for none
                index (B,) int64: which caption of the set this is
     """
 
-    images: np.ndarray
+    images: np.ndarray | None
     tokens: np.ndarray
     lengths: np.ndarray
     links: np.ndarray
@@ -35,7 +35,7 @@ class CaptionBatch:
     def __post_init__(self):
         b, t = self.tokens.shape
         wanted = {"lengths": (b,), "links": (b, t), "index": (b,)}
-        if self.images.ndim != 4 or len(self.images) != b:
+        if self.images is not None and (self.images.ndim != 4 or len(self.images) != b):
             raise ValueError(
                 f"CaptionBatch: images {self.images.shape} do not fit tokens {self.tokens.shape}"
             )
@@ -88,6 +88,7 @@ class CaptionBatches:
                  None keeps the captions in order
     drop_last    leave out a last batch that is not full
     mean, std    channel statistics for `normalize`; None leaves pixels in [0, 1]
+    pixels       False leaves the pictures out, for a model that has their features already
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class CaptionBatches:
         drop_last: bool = False,
         mean=None,
         std=None,
+        pixels: bool = True,
     ):
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"CaptionBatches: batch_size: expected an int of at least 1, got {batch_size!r}")
@@ -111,7 +113,7 @@ class CaptionBatches:
         self.image_of = _check_images(len(images), len(self.captions), image_of)
         self.links = _check_links(self.captions, links)
         self.batch_size, self.generator, self.drop_last = int(batch_size), generator, drop_last
-        self.mean, self.std = mean, std
+        self.mean, self.std, self.pixels = mean, std, pixels
         self.epoch = 0  # epochs begun
         self._position = 0  # batches of this epoch handed out
         self._running = False
@@ -168,10 +170,11 @@ class CaptionBatches:
             links = np.full(tokens.shape, NO_OBJECT, dtype=np.int64)
         else:
             links, _ = pad([self.links[i] for i in index], NO_OBJECT)
+        return CaptionBatch(self._floats(index) if self.pixels else None, tokens, lengths, links, index)
+
+    def _floats(self, index: np.ndarray) -> np.ndarray:
         images = to_float(self.images[self.image_of[index]])
-        if self.mean is not None:
-            images = normalize(images, self.mean, self.std)
-        return CaptionBatch(images, tokens, lengths, links, index)
+        return images if self.mean is None else normalize(images, self.mean, self.std)
 
     def state_dict(self) -> dict:
         """Where we are, as plain numbers and strings (JSON can hold it)."""

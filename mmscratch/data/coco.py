@@ -38,7 +38,7 @@ def load_coco(
                records carry the split, and "train+restval" joins two of them
     limit      only the first so many pictures
     max_bytes  refuse a larger annotation file
-    Errors     DataError for what is missing, damaged or inconsistent; ValueError for a split that is not there
+    Errors     DataError for what is missing, damaged or inconsistent; ValueError for an unknown split
     """
     folder = require_folder(folder)
     karpathy = split_files(folder, KARPATHY)

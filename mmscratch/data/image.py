@@ -59,6 +59,7 @@ def decode_image(
     if not data:
         raise DataError(path, "is empty (0 bytes)")
     with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # remarks on damaged metadata: the pixels decide
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -90,7 +91,7 @@ def _target_size(size) -> tuple[int, int] | None:
     """(width, height) as Pillow wants it, from our (height, width) or one number."""
     if size is None:
         return None
-    pair = (size, size) if isinstance(size, (int, np.integer)) else tuple(size)
+    pair = tuple(size) if isinstance(size, (tuple, list, np.ndarray)) else (size, size)
     good = len(pair) == 2 and all(isinstance(s, (int, np.integer)) and s >= 1 for s in pair)
     if not good:
         raise ValueError(f"size: expected a positive int or (height, width), got {size!r}")

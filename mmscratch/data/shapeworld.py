@@ -12,7 +12,7 @@ A folder may hold either of two layouts.
 The packed pair is used when it is there. Which configurations exist is read from the files.
 
 Split: by picture, 70 % train, 15 % val, 15 % test within every configuration (`split_by_group`), decided over
-all captioned configurations of the folder together, before any is left out. Pictures that are equal or nearly so
+all captioned configurations of the folder together, before any is left out. Pictures that are (nearly) equal
 (`groups_of_duplicates`) are never on two sides. The same folder and seed always give the same split.
 """
 

@@ -99,7 +99,7 @@ def load_spec(spec: str | Spec, **arguments):
     """Read the data that a SPEC names.
 
     `arguments` (split, size, seed …) are the program's; those that a loader does not take are left out,
-    and an option in the SPEC wins over them. An option that the loader does not take is an error that lists its own.
+    and an option in the SPEC wins over them. One that the loader does not take is an error.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     function = _KINDS[spec.name].function()
