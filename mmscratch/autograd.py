@@ -82,8 +82,8 @@ class Step:
 
     targets    for each input: the Step it came from, the leaf Node it is, or None (no gradient wanted)
     slots      for each input: which result of that Step it was
-    outputs    of several results, each one's (shape, dtype, floor), so that an unused one can get a
-               zero gradient; None for a single result
+    outputs    of several results, for each a function that makes its gradient of zeros, in case it was
+               not used; None for a single result
     birth      its number in the order of creation
 
     A step knows arrays (through ``backward``) and earlier steps, never its own results: references
@@ -97,7 +97,7 @@ class Step:
         self.backward = backward
         self.targets = targets
         self.slots = slots
-        self.outputs = None if results is None else [(r.shape, r.dtype, kernels.of(r)) for r in results]
+        self.outputs = None if results is None else [_blank(r) for r in results]
         self.birth = next(_births)
         self.watchers = None
         self.origin = _caller() if _mode.anomaly else None
@@ -194,9 +194,18 @@ def _seed(node, gradient):
     gradient = gradient.data if isinstance(gradient, Node) else gradient
     if not hasattr(gradient, "dtype") or tuple(gradient.shape) != tuple(data.shape):
         came = f"shape {tuple(gradient.shape)}" if hasattr(gradient, "dtype") else type(gradient).__name__
-        raise ValueError(f"backward: gradient is {came}; expected an array of self's shape {tuple(data.shape)}")
+        raise ValueError(
+            f"backward: gradient is {came}; expected an array of self's shape {tuple(data.shape)}"
+        )
     _refuse_mixed("backward", (data, gradient))
     return gradient if gradient.dtype == data.dtype else floor.cast(gradient, data.dtype)
+
+
+def _blank(result):
+    """A function that makes the gradient of a result nobody used; it does not hold the result itself."""
+    if result.dtype.kind != "f":
+        return lambda: None
+    return functools.partial(kernels.of(result).full, tuple(result.shape), 0, result.dtype)
 
 
 def _gradients(step, slot, g):
@@ -221,11 +230,8 @@ def _walk(step, gradients, retain_graph):
             node = reference()
             if node is not None and gradients[slot] is not None:
                 _accumulate(node, gradients[slot])
-    if step.outputs is not None:
-        gradients = [
-            floor.full(shape, 0, dtype) if g is None else g
-            for g, (shape, dtype, floor) in zip(gradients, step.outputs, strict=True)
-        ]
+    if step.outputs is not None and not getattr(backward, "takes_none", False):
+        gradients = [zero() if g is None else g for g, zero in zip(gradients, step.outputs, strict=True)]
     if not retain_graph:
         step.backward = None
     results = backward(*gradients)
@@ -249,6 +255,8 @@ def primitive(rule):
     ``backward(dresult, …)`` gives one gradient for each positional parameter, in their order: an
     array of that input's shape; None where there is none to give (an index, a mask); or a function
     without arguments that computes it, called only if that input wants it (for the dear ones).
+    Of several results, one that was not used has a gradient of zeros (None for integers); a backward
+    with the attribute ``takes_none`` gets None for it instead, and may save itself the work.
 
     Called with arrays only, the primitive gives arrays; with any Node, nodes. A NumPy scalar counts as
     a Python number: it takes on the dtype of the arrays it meets.
@@ -327,7 +335,9 @@ def _refuse_mixed(op, arrays):
     """An operation runs where its arrays are, so they must be in one place."""
     places = {"cpu" if isinstance(x, ndarray) else "cuda" for x in arrays if hasattr(x, "dtype")}
     if len(places) > 1:
-        raise TypeError(f"{op}: some arrays are on the cpu and some on cuda; move them with .to(device) first")
+        raise TypeError(
+            f"{op}: some arrays are on the cpu and some on cuda; move them with .to(device) first"
+        )
 
 
 def _refuse_nonfinite(array, what, origin):

@@ -35,7 +35,9 @@ def gradcheck(function, *inputs, eps=1e-3, rtol=1e-6, atol=1e-8, seed=0):
     values = _values(function, points)
     again = _values(function, points)
     if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(values, again, strict=True)):
-        raise ValueError("gradcheck: two calls on the same inputs differ; give a fresh, seeded generator in it")
+        raise ValueError(
+            "gradcheck: two calls on the same inputs differ; give a fresh, seeded generator in it"
+        )
     if not values:
         raise AssertionError("gradcheck: no result of the function requires a gradient")
 
@@ -48,7 +50,9 @@ def gradcheck(function, *inputs, eps=1e-3, rtol=1e-6, atol=1e-8, seed=0):
             gradients = _pull_back(function, points, checked, cotangents)
             for i in checked:
                 place = f"∂output {o}{_entry(j, value.shape)}"
-                _compare(gradients[i], numeric[i][0][start + j], numeric[i][1][start + j], i, place, rtol, atol)
+                _compare(
+                    gradients[i], numeric[i][0][start + j], numeric[i][1][start + j], i, place, rtol, atol
+                )
         start += value.size
 
     generator = np.random.default_rng(seed)
@@ -141,7 +145,9 @@ def _compare(analytic, numeric, spread, i, place, rtol, atol):
         f"analytic {analytic.reshape(-1)[entry]:.10g}, numeric {numeric.reshape(-1)[entry]:.10g}; "
         f"{int(wrong.sum())} of {wrong.size} entries of this input are wrong"
     )
-    if spread is not None and abs(spread.reshape(-1)[entry]) > 1e-2 * (1e-3 + abs(numeric.reshape(-1)[entry])):
+    if spread is not None and abs(spread.reshape(-1)[entry]) > 1e-2 * (
+        1e-3 + abs(numeric.reshape(-1)[entry])
+    ):
         text += " (the measured slope changes with the step length: is there a kink here?)"
     raise AssertionError(text)
 

@@ -1,15 +1,13 @@
-"""Arithmetic, entry by entry, with broadcasting."""
+"""Arithmetic on two operands, entry by entry, with broadcasting; and choosing between entries."""
 
-from .. import kernels
+import math
+
+import numpy as np
+
 from ..autograd import primitive
-from .broadcast import broadcast_shapes, reduce_to
+from .broadcast import broadcast_shapes, floor_of, is_array, reduce_to
 
-__all__ = ["add", "mul"]
-
-
-def _floor(*operands):
-    """The floor of the first operand that is an array."""
-    return kernels.of(next(x for x in operands if hasattr(x, "shape")))
+__all__ = ["add", "sub", "mul", "div", "pow", "remainder", "maximum", "minimum", "clip", "where"]
 
 
 @primitive
@@ -21,13 +19,31 @@ def add(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
+    k = floor_of("add", a, b)
     broadcast_shapes("add", a, b)
-    y = _floor(a, b).map("add", a, b)
 
     def backward(dy):
         return reduce_to(dy, a), reduce_to(dy, b)
 
-    return y, backward
+    return k.map("add", a, b), backward
+
+
+@primitive
+def sub(a, b):
+    """Difference, entry by entry.
+
+    Forward    y = a − b
+    Backward   ∂L/∂a = ∂L/∂y, ∂L/∂b = −∂L/∂y
+    Shapes     a (…), b (…) → y (…)
+    Errors     ValueError where the shapes do not broadcast
+    """
+    k = floor_of("sub", a, b)
+    broadcast_shapes("sub", a, b)
+
+    def backward(dy):
+        return reduce_to(dy, a), lambda: reduce_to(k.map("neg", dy), b)
+
+    return k.map("sub", a, b), backward
 
 
 @primitive
@@ -39,11 +55,192 @@ def mul(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
+    k = floor_of("mul", a, b)
     broadcast_shapes("mul", a, b)
-    k = _floor(a, b)
-    y = k.map("mul", a, b)
 
     def backward(dy):
         return lambda: reduce_to(k.map("mul", dy, b), a), lambda: reduce_to(k.map("mul", dy, a), b)
 
+    return k.map("mul", a, b), backward
+
+
+@primitive
+def div(a, b):
+    """Quotient, entry by entry. Integers divide into fractions.
+
+    Forward    y = a / b
+    Backward   ∂L/∂a = ∂L/∂y / b, ∂L/∂b = −∂L/∂y ⊙ y / b
+    Shapes     a (…), b (…) → y (…)
+    Errors     ValueError where the shapes do not broadcast
+    """
+    k = floor_of("div", a, b)
+    broadcast_shapes("div", a, b)
+    if not any(is_array(x) and x.dtype.kind == "f" for x in (a, b)):
+        a, b = (k.cast(x, "float32") if is_array(x) else x for x in (a, b))
+    y = k.map("div", a, b)
+
+    def backward(dy):
+        da = k.map("div", dy, b)
+        return lambda: reduce_to(da, a), lambda: reduce_to(k.map("neg", k.map("mul", da, y)), b)
+
     return y, backward
+
+
+@primitive
+def pow(a, b):
+    """Power, entry by entry.
+
+    Forward    y = aᵇ
+    Backward   ∂L/∂a = ∂L/∂y ⊙ b aᵇ⁻¹ (0 where b = 0), ∂L/∂b = ∂L/∂y ⊙ y log a (0 where a = 0 and b ≥ 0)
+    Shapes     a (…), b (…) → y (…)
+    Errors     ValueError where the shapes do not broadcast
+    Note       A negative base takes whole exponents only (else not-a-number), and has no gradient for b.
+    """
+    k = floor_of("pow", a, b)
+    broadcast_shapes("pow", a, b)
+    y = k.map("pow", a, b)
+
+    def backward(dy):
+        def da():
+            if not is_array(b):
+                slope = k.map("mul", k.map("pow", a, b - 1), b) if b != 0 else 0.0
+            else:
+                slope = k.map("mul", k.map("pow", a, k.map("sub", b, 1)), b)
+                slope = k.map("where", k.map("equal", b, 0), 0.0, slope)
+            return reduce_to(k.map("mul", dy, slope), a)
+
+        def db():
+            if not is_array(a):
+                slope = k.map("mul", y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
+            else:
+                level = k.map("logical_and", k.map("equal", a, 0), k.map("greater_equal", b, 0))
+                slope = k.map("where", level, 0.0, k.map("mul", y, k.map("log", a)))
+            return reduce_to(k.map("mul", dy, slope), b)
+
+        return da, db
+
+    return y, backward
+
+
+@primitive
+def remainder(a, b):
+    """What division leaves, with the sign of the divisor (as Python's %).
+
+    Forward    y = a − ⌊a / b⌋ b
+    Backward   ∂L/∂a = ∂L/∂y, ∂L/∂b = −∂L/∂y ⊙ ⌊a / b⌋
+    Shapes     a (…), b (…) → y (…)
+    Errors     ValueError where the shapes do not broadcast
+    """
+    k = floor_of("remainder", a, b)
+    broadcast_shapes("remainder", a, b)
+
+    def backward(dy):
+        def db():
+            whole = k.map("floor", k.map("div", a, b))
+            return reduce_to(k.map("neg", k.map("mul", dy, whole)), b)
+
+        return reduce_to(dy, a), db
+
+    return k.map("remainder", a, b), backward
+
+
+def _share(k, dy, won, x, other):
+    """dy where x won, half of it where the two are equal, else 0: the gradient of maximum and minimum."""
+    tie = k.map("where", k.map("equal", x, other), k.map("mul", dy, 0.5), 0.0)
+    return k.map("where", k.map(won, x, other), dy, tie)
+
+
+@primitive
+def maximum(a, b):
+    """The larger of two entries; not-a-number where either is.
+
+    Forward    y = max(a, b)
+    Backward   ∂L/∂a = ∂L/∂y where a > b, ½ ∂L/∂y where a = b, else 0; likewise b
+    Shapes     a (…), b (…) → y (…)
+    Errors     ValueError where the shapes do not broadcast
+    """
+    k = floor_of("maximum", a, b)
+    broadcast_shapes("maximum", a, b)
+
+    def backward(dy):
+        return (
+            lambda: reduce_to(_share(k, dy, "greater", a, b), a),
+            lambda: reduce_to(_share(k, dy, "greater", b, a), b),
+        )
+
+    return k.map("maximum", a, b), backward
+
+
+@primitive
+def minimum(a, b):
+    """The smaller of two entries; not-a-number where either is.
+
+    Forward    y = min(a, b)
+    Backward   ∂L/∂a = ∂L/∂y where a < b, ½ ∂L/∂y where a = b, else 0; likewise b
+    Shapes     a (…), b (…) → y (…)
+    Errors     ValueError where the shapes do not broadcast
+    """
+    k = floor_of("minimum", a, b)
+    broadcast_shapes("minimum", a, b)
+
+    def backward(dy):
+        return (
+            lambda: reduce_to(_share(k, dy, "less", a, b), a),
+            lambda: reduce_to(_share(k, dy, "less", b, a), b),
+        )
+
+    return k.map("minimum", a, b), backward
+
+
+@primitive
+def clip(x, *, min=None, max=None):
+    """Entries held between two numbers; None leaves that side open.
+
+    Forward    y = min(max(x, min), max)
+    Backward   ∂L/∂x = ∂L/∂y where min ≤ x ≤ max (both ends included), else 0
+    Shapes     x (…) → y (…)
+    Errors     ValueError if both are None; TypeError if one is not a number
+    """
+    if min is None and max is None:
+        raise ValueError("clip: give min, max, or both")
+    for name, bound in (("min", min), ("max", max)):
+        if not (bound is None or isinstance(bound, (int, float))):
+            raise TypeError(f"clip: {name} must be a number or None, got {type(bound).__name__}; use maximum")
+    k = floor_of("clip", x)
+    if x.dtype.kind == "f":
+        low, high = -math.inf if min is None else min, math.inf if max is None else max
+    else:
+        limits = np.iinfo(x.dtype)
+        low, high = limits.min if min is None else min, limits.max if max is None else max
+
+    def backward(dy):
+        return k.map("clip_backward", dy, x, low, high)
+
+    return k.map("clip", x, low, high), backward
+
+
+@primitive
+def where(condition, a, b):
+    """One of two entries, as the condition says.
+
+    Forward    y = a where condition, else b
+    Backward   ∂L/∂a = ∂L/∂y where condition, else 0; ∂L/∂b the other way round; none for condition
+    Shapes     condition (…), a (…), b (…) → y (…)
+    Errors     ValueError where the shapes do not broadcast; TypeError if condition is not of truth values
+    """
+    if not is_array(condition) or condition.dtype.kind != "b":
+        came = condition.dtype if is_array(condition) else type(condition).__name__
+        raise TypeError(f"where: condition must be a bool array (such as x > 0), got {came}")
+    k = floor_of("where", condition)
+    broadcast_shapes("where", condition, a, b)
+
+    def backward(dy):
+        return (
+            None,
+            lambda: reduce_to(k.map("where", condition, dy, 0.0), a),
+            lambda: reduce_to(k.map("where", condition, 0.0, dy), b),
+        )
+
+    if not is_array(a) and not is_array(b):
+        a = k.full((), a, "float32")
+    return k.map("where", condition, a, b), backward

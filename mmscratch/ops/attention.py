@@ -10,8 +10,9 @@ from .broadcast import reduce_to
 from .constants import full_beside, raw
 from .linear import linear, matmul
 from .reduction import sum as sum_of
-from .shape import transpose, tril, unsqueeze
+from .shape import transpose, unsqueeze
 from .softmax import softmax
+from .triangle import tril
 
 __all__ = ["additive_attention", "additive_scores", "attention", "attention_twin"]
 

@@ -7,7 +7,15 @@ import functools
 
 from .. import kernels
 
-__all__ = ["broadcast_shapes", "floor_of", "is_array", "normalize_axes", "normalize_axis", "reduce_to", "shape_of"]
+__all__ = [
+    "broadcast_shapes",
+    "floor_of",
+    "is_array",
+    "normalize_axes",
+    "normalize_axis",
+    "reduce_to",
+    "shape_of",
+]
 
 
 def is_array(x):

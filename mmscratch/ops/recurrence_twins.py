@@ -7,8 +7,8 @@ squashing functions, clipped pre-activations.
 from . import arithmetic, comparison
 from .activation import sigmoid, tanh
 from .constants import full_beside, raw
+from .indexing import index as entry
 from .linear import linear
-from .shape import index as entry
 from .shape import reshape, split, stack
 
 __all__ = ["gru_twin", "lstm_twin", "run"]

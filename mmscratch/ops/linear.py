@@ -1,0 +1,133 @@
+"""Linear algebra: products of matrices."""
+
+import math
+
+from .. import kernels
+from ..autograd import primitive
+from . import reduction, shape
+from .arithmetic import mul
+from .broadcast import broadcast_shapes, reduce_to
+
+__all__ = ["dot", "linear", "matmul", "outer"]
+
+
+def _same_dtype(op, **arrays):
+    """Matrices of different dtypes are not multiplied: which precision is meant is for the caller to say."""
+    kinds = {x.dtype for x in arrays.values() if x is not None}
+    if len(kinds) > 1 or next(iter(kinds)).kind != "f":
+        came = ", ".join(f"{name} {x.dtype}" for name, x in arrays.items() if x is not None)
+        raise TypeError(f"{op}: expected floats of one dtype, got {came}; convert with .to(dtype)")
+
+
+@primitive
+def matmul(a, b):
+    """Matrix product; leading axes broadcast. A vector on the left is a row, on the right a column.
+
+    Forward    y = a b
+    Backward   ∂L/∂a = ∂L/∂y bᵀ, ∂L/∂b = aᵀ ∂L/∂y, summed over the axes along which they were repeated
+    Shapes     a (…, M, K), b (…, K, N) → y (…, M, N)
+    Errors     ValueError where the inner sizes differ or leading axes do not broadcast; TypeError for two dtypes
+    """
+    if a.ndim == 0 or b.ndim == 0:
+        raise ValueError(
+            f"matmul: needs at least one axis each, got a {tuple(a.shape)} and b {tuple(b.shape)}; use mul"
+        )
+    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul: a {tuple(a.shape)} has {a.shape[-1]} columns and b {tuple(b.shape)} has "
+            f"{b.shape[-2 if b.ndim > 1 else 0]} rows; they must agree (transpose one of them?)"
+        )
+    _same_dtype("matmul", a=a, b=b)
+    k = kernels.of(a)
+    left = a.reshape((1, *a.shape)) if a.ndim == 1 else a
+    right = b.reshape((*b.shape, 1)) if b.ndim == 1 else b
+    lead = broadcast_shapes("matmul", Lead(left), Lead(right))
+    out = (*lead, *((a.shape[-2],) if a.ndim > 1 else ()), *((b.shape[-1],) if b.ndim > 1 else ()))
+    if left.ndim > 2 and right.ndim == 2:
+        left = left.reshape(
+            (math.prod(left.shape[:-1]), left.shape[-1])
+        )  # one product, and one gradient of b
+    y = k.matmul(left, right, False, False)
+    inner = tuple(y.shape)
+
+    def backward(dy):
+        dy = dy.reshape(inner)
+
+        def da():
+            return _fold(k.matmul(dy, right, False, True), left).reshape(tuple(a.shape))
+
+        def db():
+            return _fold(k.matmul(left, dy, True, False), right).reshape(tuple(b.shape))
+
+        return da, db
+
+    return y.reshape(out), backward
+
+
+class Lead:
+    """The leading axes of a stack of matrices, for the check of broadcasting."""
+
+    def __init__(self, x):
+        self.shape, self.dtype = tuple(x.shape[:-2]), x.dtype
+
+
+def _fold(dx, x):
+    return dx if tuple(dx.shape) == tuple(x.shape) else reduce_to(dx, x)
+
+
+@primitive
+def linear(x, weight, bias=None):
+    """The affine map of a layer.
+
+    Forward    y = x Wᵀ + b
+    Backward   ∂L/∂x = ∂L/∂y W, ∂L/∂W = (∂L/∂y)ᵀ x, ∂L/∂b = Σ ∂L/∂y
+    Shapes     x (…, D), weight (K, D), bias (K,) → y (…, K)
+    Errors     ValueError where the sizes differ; TypeError for two dtypes
+    """
+    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"linear: x {tuple(x.shape)} and weight {tuple(weight.shape)} must be (…, D) and (K, D)"
+        )
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ValueError(f"linear: bias must have shape {(weight.shape[0],)}, got {tuple(bias.shape)}")
+    _same_dtype("linear", x=x, weight=weight, bias=bias)
+    k = kernels.of(x)
+    rows = x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
+    y = k.linear(rows, weight, bias)
+    inner = tuple(y.shape)
+
+    def backward(dy):
+        dy = dy.reshape(inner)
+        return (
+            lambda: k.matmul(dy, weight, False, False).reshape(tuple(x.shape)),
+            lambda: k.matmul(dy, rows, True, False),
+            None if bias is None else lambda: k.reduce("sum", dy, (0,), False),
+        )
+
+    return y.reshape((*x.shape[:-1], weight.shape[0])), backward
+
+
+def dot(a, b):
+    """Inner product of two vectors; composed of mul and sum.
+
+    Forward    y = Σ_i a_i b_i
+    Shapes     a (D,), b (D,) → y ()
+    Errors     ValueError where they are not vectors of one size
+    """
+    if a.ndim != 1 or tuple(a.shape) != tuple(b.shape):
+        raise ValueError(
+            f"dot: expected two vectors of one size, got a {tuple(a.shape)} and b {tuple(b.shape)}"
+        )
+    return reduction.sum(mul(a, b))
+
+
+def outer(a, b):
+    """All products of two vectors' entries; composed of mul.
+
+    Forward    y_ij = a_i b_j
+    Shapes     a (M,), b (N,) → y (M, N)
+    Errors     ValueError where they are not vectors
+    """
+    if a.ndim != 1 or b.ndim != 1:
+        raise ValueError(f"outer: expected two vectors, got a {tuple(a.shape)} and b {tuple(b.shape)}")
+    return mul(shape.unsqueeze(a, axis=1), b)
