@@ -6,7 +6,8 @@ r, z, n (GRU). What the kernels compute is written out in ``recurrence_twins.py`
 
 from .. import kernels
 from ..autograd import primitive
-from . import activation, arithmetic
+from . import arithmetic
+from .activation import relu, tanh
 from .linear import linear
 from .recurrence_twins import run
 
@@ -81,7 +82,7 @@ def rnn(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, lengths=None, *, reverse=False,
     _check("rnn", 1, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0)
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f'rnn: nonlinearity must be "tanh" or "relu", got {nonlinearity!r}')
-    squash = activation.tanh if nonlinearity == "tanh" else activation.relu
+    squash = tanh if nonlinearity == "tanh" else relu
 
     def step(x_t, state):
         (h,) = state
