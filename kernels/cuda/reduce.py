@@ -147,6 +147,11 @@ def _reduce_into(y, kind, x, kept, over, length):
         _reduce_into(y, kind, target, ((y.size,), (parts,)), ((parts,), (1,)), parts)
 
 
+def reduce_rows_into(y, x, rows):
+    """y = the sum of x, seen as ``rows`` rows of y's size."""
+    _reduce_into(y, "sum", x, ((y.size,), (1,)), ((rows,), (y.size,)), rows)
+
+
 # ── running sums ─────────────────────────────────────────────────────────────────────────────────
 @cached
 def _scan_kernels(kind, dtype):
