@@ -63,7 +63,7 @@ def gradcheck(function, *inputs, eps=1e-3, rtol=1e-6, atol=1e-8, seed=0):
         # Sums of many terms: what counts is the size of the terms, not what is left after they cancel.
         scale = atol * (1 + np.abs(flat).sum()) + rtol * (np.abs(flat) @ np.abs(numeric[i][0]))
         place = "random cotangent, ∂⟨cotangent, output⟩"
-        _compare(gradients[i], flat @ numeric[i][0], None, i, place, rtol, scale)
+        _compare(gradients[i], flat @ numeric[i][0], None, i, place, rtol, scale.reshape(points[i].shape))
     return True
 
 
