@@ -21,8 +21,8 @@ from .files import MAX_TEXT_BYTES, field, inside, read_json, require_folder
 from .locate import image_paths, pick_split, split_files
 from .text import language_of
 
-CAPTIONS = r"captions_([A-Za-z0-9_-]+)\.json"
-KARPATHY = r"dataset_([A-Za-z0-9_-]+)\.json"
+CAPTIONS = r"captions_(?P<split>[A-Za-z0-9_-]+)\.json"
+KARPATHY = r"dataset_(?P<split>[A-Za-z0-9_-]+)\.json"
 
 
 def load_coco(

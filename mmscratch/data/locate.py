@@ -9,13 +9,13 @@ from pathlib import Path
 from .errors import DataError
 from .files import inside
 
-SUBFOLDERS = ("", "annotations")
+SUBFOLDERS = ("", "annotations", "questions")
 
 
 def split_files(folder: Path, pattern: str) -> dict[str, Path]:
-    """Split name → file, for every file in `folder` or its annotations/ whose whole name matches `pattern`.
+    """Split name → file, for every file whose whole name matches `pattern`.
 
-    The first group of the pattern is the split's name.
+    Looked for in the folder, annotations/ and questions/; the pattern's group "split" is the split's name.
     """
     found: dict[str, Path] = {}
     for sub in SUBFOLDERS:
@@ -24,16 +24,16 @@ def split_files(folder: Path, pattern: str) -> dict[str, Path]:
             for path in sorted(home.iterdir()):
                 match = re.fullmatch(pattern, path.name)
                 if match:
-                    found.setdefault(match.group(1), path)
+                    found.setdefault(match["split"], path)
     return found
 
 
 def match_split(split: str, names: Iterable[str]) -> str | None:
-    """The name itself, or the only one that is the split with a year after it ("train" → "train2014")."""
+    """The name itself, or the only one that adds a year or "-iid" to it ("train2014", "test-iid")."""
     names = list(names)
     if split in names:
         return split
-    dated = [name for name in names if re.fullmatch(re.escape(split) + r"\d{4}", name)]
+    dated = [name for name in names if re.fullmatch(re.escape(split) + r"(\d{4}|-iid)", name)]
     return dated[0] if len(dated) == 1 else None
 
 

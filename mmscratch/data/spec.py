@@ -1,7 +1,7 @@
 """Data named on the command line: "name:rest".
 
 scenes                          the embedded world
-scenes:count=2000,lang=zh       with options
+scenes:level=2,lang=zh          with options, which the scenes read themselves
 shapeworld:DIR                  a folder
 shapeworld:DIR?lang=zh          a folder with options, joined by "&"
 coco:DIR   flickr8k:DIR         captions read from a folder
@@ -34,7 +34,7 @@ class DataKind:
 
 @dataclass(frozen=True)
 class Spec:
-    """A parsed SPEC; `str(spec)` is the text again."""
+    """A parsed SPEC; `str(spec)` is the text again. Without a folder, the rest is for the loader to read."""
 
     name: str
     rest: str
@@ -49,7 +49,7 @@ _KINDS: dict[str, DataKind] = {}
 
 
 def register(name: str, loader: str | Callable, takes_folder: bool, help: str) -> None:
-    """Add a name. `loader(folder, split=…, size=…, seed=…)`; without a folder the first one falls away."""
+    """Add a name. `loader(folder or rest, split=…, size=…, seed=…)`."""
     if not name.isascii() or not name or any(c in name for c in ":?=&, "):
         raise ValueError(f"register: name: expected a plain word, got {name!r}")
     if name in _KINDS:
@@ -74,18 +74,18 @@ def parse_spec(text: str) -> Spec:
     if name not in _KINDS:
         raise ValueError(f"data: unknown kind {name!r} in {text!r}; known are {', '.join(sorted(_KINDS))}")
     if not _KINDS[name].takes_folder:
-        return Spec(name, rest, None, _options(rest, ",", text))
+        return Spec(name, rest, None)
     place, _, options = rest.partition("?")
     if Path(rest).exists():  # a folder whose own name has a question mark
         place, options = rest, ""
     if not place:
         raise ValueError(f"data: {text!r} names no folder; write {name}:DIR")
-    return Spec(name, rest, Path(place).expanduser(), _options(options, "&", text))
+    return Spec(name, rest, Path(place).expanduser(), _options(options, text))
 
 
-def _options(text: str, separator: str, spec: str) -> dict[str, str]:
+def _options(text: str, spec: str) -> dict[str, str]:
     options: dict[str, str] = {}
-    for piece in filter(None, (p.strip() for p in text.split(separator))):
+    for piece in filter(None, (p.strip() for p in text.split("&"))):
         key, equals, value = (p.strip() for p in piece.partition("="))
         if not equals or not key.isidentifier() or not value:
             raise ValueError(f"data: {spec!r}: expected key=value, got {piece!r}")
@@ -103,7 +103,7 @@ def load_spec(spec: str | Spec, **arguments):
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     function = _KINDS[spec.name].function()
-    accepted = list(inspect.signature(function).parameters)[1 if spec.folder is not None else 0 :]
+    accepted = list(inspect.signature(function).parameters)[1:]
     unknown = [key for key in spec.options if key not in accepted]
     if unknown:
         raise ValueError(
@@ -111,13 +111,19 @@ def load_spec(spec: str | Spec, **arguments):
         )
     given = {k: v for k, v in arguments.items() if k in accepted and v is not None}
     given |= {key: _number(value) for key, value in spec.options.items()}
-    return function(*([] if spec.folder is None else [spec.folder]), **given)
+    return function(spec.rest if spec.folder is None else spec.folder, **given)
 
 
 def _number(value: str) -> int | str:
     return int(value) if value.removeprefix("-").isdecimal() and value.isascii() else value
 
 
+register(
+    "scenes",
+    "mmscratch.data.scene_captions:load_scene_captions",
+    False,
+    "the embedded world: scenes[:key=value,…]",
+)
 register(
     "shapeworld",
     "mmscratch.data.shapeworld:load_shapeworld",

@@ -4,10 +4,13 @@
     annotations  {"annotations": [{"question_id", "image_id", "multiple_choice_answer", "answer_type"?,
                  "question_type"?, "answers"?: [{"answer"}]}]}
 
-named v2_OpenEnded_mscoco_SPLIT_questions.json and v2_mscoco_SPLIT_annotations.json as by VQA, or
-questions_SPLIT.json and annotations_SPLIT.json. Which file a picture has is taken from an "images" list
-[{"id", "file_name"}] in the questions file or in captions_SPLIT.json; without one, from COCO's own naming,
-COCO_SPLIT_000000000042.jpg.
+named v2_OpenEnded_mscoco_SPLIT_questions.json and v2_mscoco_SPLIT_annotations.json as by VQA (or with another
+source than mscoco: `mmscratch data scenes --out` writes scenes), or questions_SPLIT.json and
+annotations_SPLIT.json; in the folder, annotations/ or questions/.
+
+The picture of an image_id is taken from, in this order: an "images" list [{"id", "file_name"}] in the question
+file; the file's "data_type" and "data_subtype", as in COCO_train2014_000000000042.jpg (COCO for mscoco), in
+images/SUBTYPE, SUBTYPE and so on; the "images" of captions_SPLIT.json, where no data_subtype is stated.
 """
 
 from __future__ import annotations
@@ -21,15 +24,16 @@ import numpy as np
 from .captions import ImageFiles, ImageSource
 from .coco import CAPTIONS, read_image_records
 from .errors import DataError
-from .files import MAX_TEXT_BYTES, read_json, require_folder
+from .files import MAX_TEXT_BYTES, inside, read_json, require_folder
 from .files import field as json_field
 from .locate import image_paths, match_split, pick_split, split_files
 
-SPLIT = r"([A-Za-z0-9-]+)"
-QUESTIONS = rf"(?:v2_)?(?:OpenEnded_)?(?:mscoco_)?{SPLIT}_questions\.json"
-ANNOTATIONS = rf"(?:v2_)?(?:mscoco_)?{SPLIT}_annotations\.json"
+SPLIT = r"(?P<split>[A-Za-z0-9-]+)"
+QUESTIONS = rf"(?:v2_)?(?:OpenEnded_)?(?:[a-z]+_)?{SPLIT}_questions\.json"
+ANNOTATIONS = rf"(?:v2_)?(?:[a-z]+_)?{SPLIT}_annotations\.json"
 OWN_QUESTIONS = rf"(?:vqa_)?questions_{SPLIT}\.json"
 OWN_ANNOTATIONS = rf"(?:vqa_)?annotations_{SPLIT}\.json"
+ENDINGS = (".jpg", ".png", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,9 @@ def load_vqa(
     if notes is not None:
         answers, everyone, types = _read_answers(answered[notes], ids, image_ids, max_bytes)
     order = list(dict.fromkeys(image_ids))
-    names = _file_names(record, path, folder, name, order, max_bytes)
-    homes = (f"images/{name}", "images", name, "")
+    subtype = str(record.get("data_subtype") or name)
+    homes = (f"images/{subtype}", subtype, f"images/{name}", "images", name, "")
+    names = _file_names(record, path, folder, name, order, homes, max_bytes)
     index = {image_id: i for i, image_id in enumerate(order)}
     return QuestionSet(
         "vqa",
@@ -131,19 +136,32 @@ def _read_answers(path: Path, ids: list, image_ids: list, max_bytes: int):
     return tuple(r[0] for r in rows), tuple(r[1] for r in rows), tuple(r[2] for r in rows)
 
 
-def _file_names(record: dict, path: Path, folder: Path, split: str, order: list, max_bytes: int) -> list[str]:
+def _file_names(
+    record, path: Path, folder: Path, split: str, order: list, homes, max_bytes: int
+) -> list[str]:
     captions = split_files(folder, CAPTIONS)
     listed = None
     if "images" in record:
         listed = dict(zip(*read_image_records(record, path), strict=True))
-    elif match_split(split, captions):
+    elif "data_subtype" not in record and match_split(split, captions):
         source = captions[match_split(split, captions)]
         listed = dict(zip(*read_image_records(read_json(source, max_bytes, dict), source), strict=True))
     if listed is None:
-        if not all(isinstance(i, int) for i in order):
-            raise DataError(path, "has no list of images, and its image_id are not COCO numbers")
-        return [f"COCO_{split}_{i:012d}.jpg" for i in order]
+        return _numbered(record, path, folder, split, order, homes)
     for image_id in order:
         if image_id not in listed:
             raise DataError(path, f"image_id {image_id!r} is not among the images")
     return [listed[i] for i in order]
+
+
+def _numbered(record: dict, path: Path, folder: Path, split: str, order: list, homes) -> list[str]:
+    """Names by COCO's rule, with the ending that the first picture turns out to have."""
+    if not all(isinstance(i, int) for i in order):
+        raise DataError(path, "has no list of images, and its image_id are not numbers")
+    kind, subtype = str(record.get("data_type") or "mscoco"), str(record.get("data_subtype") or split)
+    stem = f"{'COCO' if kind == 'mscoco' else kind}_{subtype}"
+    inside(folder, stem, path)
+    first = f"{stem}_{order[0]:012d}"
+    there = (e for e in ENDINGS for home in homes if (folder / home / (first + e)).is_file())
+    ending = next(there, ENDINGS[0])
+    return [f"{stem}_{i:012d}{ending}" for i in order]

@@ -15,7 +15,9 @@ from mmscratch.data import (
     load_spec,
     load_vqa,
     parse_spec,
+    scenes,
 )
+from mmscratch.data.scenes import export_scenes
 from mmscratch.data.spec import known_data, register
 
 
@@ -318,3 +320,42 @@ def test_register():
         register("coco", load_shapeworld, True, "")
     with pytest.raises(ValueError, match="plain word"):
         register("a:b", load_shapeworld, True, "")
+
+
+def test_scenes_are_captions_too():
+    data = load_spec("scenes:train=6,val=4,seed=3", split="train", seed=9)
+    assert len(data) == 6 and data.images.shape == (6, 64, 64, 3) and data.lang == "en"
+    again = load_spec("scenes:train=6,val=4", split="train", seed=3)
+    np.testing.assert_array_equal(again.images, data.images)
+    assert again.captions == data.captions
+    assert load_spec("scenes:train=1,test=2,lang=zh", split="test", size=32).images.shape == (2, 32, 32, 3)
+    with pytest.raises(ValueError, match="unknown key 'colour'"):
+        load_spec("scenes:colour=red")
+
+
+def test_an_export_of_the_scenes_reads_back(tmp_path):
+    options = "scenes:train=5,val=2,test=3,questions=12"
+    export_scenes(options, tmp_path / "out", progress=False)
+    world = scenes.load(options)
+    data, want = load_coco(tmp_path / "out", "train"), world.split("train")
+    np.testing.assert_array_equal(data.images[:], want.images)
+    assert data.captions == tuple(tuple(c.text for c in said) for said in want.captions)
+    assert len(load_coco(tmp_path / "out", "test")) == 3
+    asked, questions = load_vqa(tmp_path / "out", "train"), world.questions("train")
+    assert asked.questions == tuple(q.text for q in questions)
+    assert asked.types == tuple(q.family for q in questions) and len(asked.all_answers[0]) == 10
+    for i in (0, 11):
+        image = asked.images[int(asked.image_of[i])]
+        np.testing.assert_array_equal(image, scenes.render(questions[i].scene))
+
+
+def test_official_names_win_over_pictures_of_the_captions(tmp_path):
+    """Captions and questions may number different pictures alike."""
+    coco(tmp_path)
+    questions = [{"question_id": 1, "image_id": 1, "question": "?"}]
+    record = {"data_type": "mscoco", "data_subtype": "other", "questions": questions}
+    (tmp_path / "questions_train.json").write_text(json.dumps(record))
+    with pytest.raises(DataError, match="COCO_other_000000000001.jpg"):
+        load_vqa(tmp_path)
+    picture(tmp_path / "images" / "other" / "COCO_other_000000000001.png", 99)
+    assert load_vqa(tmp_path).images[0][0, 0, 0] == 99
