@@ -126,8 +126,14 @@ def relu(x):
 
 
 def softplus(x):
-    """log(1 + eˣ) = max(x, 0) + log(1 + e^−|x|)."""
-    return relu(x) + math.log1p(math.exp(-abs(x)))
+    """log(1 + eˣ) = max(x, 0) + log(1 + e), e = e^−|x|.
+
+    log(1 + e) as log(u) · e / (u − 1) with u = 1 + e rounded: the rounding errors cancel (Kahan), and
+    the C library's log1p costs ten times as much as its log.
+    """
+    e = math.exp(-abs(x))
+    u = number(1) + e
+    return relu(x) + (e if u == number(1) else math.log(u) * (e / (u - number(1))))
 
 
 def _normal_cdf(x):
@@ -157,8 +163,18 @@ def silu(x):
     return x * sigmoid(x)
 
 
+def _mish_gate(x):
+    """tanh(softplus x) = ((1 + eˣ)² − 1) / ((1 + eˣ)² + 1), by e^−|x| ≤ 1; no cancellation."""
+    e = math.exp(-abs(x))
+    if x >= number(0):
+        up = number(1) + number(2) * e
+        return up / (up + number(2) * e * e)
+    up = e * (e + number(2))
+    return up / (up + number(2))
+
+
 def mish(x):
-    return x * math.tanh(softplus(x))
+    return x * _mish_gate(x)
 
 
 def softsign(x):
@@ -263,7 +279,7 @@ def silu_backward(dy, x):
 
 
 def mish_backward(dy, x):
-    t = math.tanh(softplus(x))
+    t = _mish_gate(x)
     return dy * (t + x * (number(1) - t * t) * sigmoid(x))
 
 
@@ -350,10 +366,13 @@ def formulas(dtype, compile, functions=math, fmod=np.fmod):
     simulator), because Python's own math raises at log 0 and always answers in float64.
     ``fmod`` stands apart because Numba has np.fmod for the host only, and math.fmod for CUDA only.
     """
-    space = {"math": functions, "fmod": fmod, "number": np.dtype(dtype).type, "_WHOLE": _WHOLE}
+    dtype = np.dtype(dtype)
+    space = {"math": functions, "fmod": fmod, "number": dtype.type, "_WHOLE": _WHOLE, "__name__": __name__}
     names = [name for arity in FORMULAS.values() for name in arity]
-    for name in [*names, "_truncate", "_normal_cdf", "_normal_pdf", "_gelu_argument"]:
-        space[name] = compile(types.FunctionType(globals()[name].__code__, space, name))
+    for name in [*names, "_truncate", "_normal_cdf", "_normal_pdf", "_gelu_argument", "_mish_gate"]:
+        copy = types.FunctionType(globals()[name].__code__, space, name)
+        copy.__qualname__ = f"{name}_{dtype.name}"
+        space[name] = compile(copy)
     return {name: space[name] for name in names}
 
 

@@ -27,6 +27,9 @@ def _unit_rows(x):
 
 def cosine_topk(queries, database, k, normalized):
     """The k rows with the largest q·d / (‖q‖ ‖d‖), falling, lower id first on ties → score, id."""
+    # In float64, and by einsum: BLAS may add up equal rows in different orders, and tear a tie.
+    q, d = queries.astype(np.float64), database.astype(np.float64)
     if not normalized:
-        queries, database = _unit_rows(queries), _unit_rows(database)
-    return topk(queries @ database.T, k)
+        q, d = _unit_rows(q), _unit_rows(d)
+    with np.errstate(all="ignore"):
+        return topk(np.einsum("qi,ni->qn", q, d).astype(queries.dtype), k)

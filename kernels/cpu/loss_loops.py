@@ -1,0 +1,58 @@
+"""Compiled loops of cross-entropy: one thread a row."""
+
+import math
+
+import numpy as np
+
+from ..jit import njit, prange
+
+
+@njit(parallel=True)
+def forward(x, target, weight, ignore_index, smoothing, loss, row_weight, lse):
+    classes = x.shape[1]
+    for n in prange(x.shape[0]):
+        row = x[n]
+        top = row[0]
+        for v in range(classes):
+            top = row[v] if row[v] > top else top
+        if top == -np.inf:
+            top = x.dtype.type(0)
+        total = 0.0
+        for v in range(classes):
+            total += math.exp(row[v] - top)
+        lse[n] = top + math.log(total)
+        t = target[n]
+        if t == ignore_index:
+            loss[n], row_weight[n] = 0, 0
+            continue
+        value = weight[t] * (1 - smoothing) * (lse[n] - row[t])
+        if smoothing != 0:
+            spread = 0.0
+            for v in range(classes):
+                spread += weight[v] * (lse[n] - row[v])
+            value += smoothing / classes * spread
+        loss[n], row_weight[n] = value, weight[t]
+
+
+@njit(parallel=True)
+def backward(dloss, x, target, lse, weight, ignore_index, smoothing, dx):
+    classes = x.shape[1]
+    number = x.dtype.type
+    all_weight = 0.0
+    for v in range(classes):
+        all_weight += weight[v]
+    for n in prange(x.shape[0]):
+        t = target[n]
+        row, out = x[n], dx[n]
+        if t == ignore_index:
+            out[:] = 0
+            continue
+        sharp = dloss[n] * weight[t] * (1 - smoothing)
+        flat = dloss[n] * smoothing / classes
+        scale, share, log_total = number(sharp + flat * all_weight), number(flat), lse[n]
+        for v in range(classes):
+            out[v] = math.exp(row[v] - log_total) * scale
+        if smoothing != 0:
+            for v in range(classes):
+                out[v] -= share * weight[v]
+        out[t] -= number(sharp)
