@@ -1,0 +1,136 @@
+"""The scenes world: small pictures of coloured shapes about which everything is known.
+
+One integer seed gives one exact scene graph (`sample_scene`). Image, masks, captions in two languages, their
+truth, questions and their answers are all derived from the graph, each in its own module:
+
+graph, sample              what a scene is, and how one is drawn
+render, relations          image, masks, boxes; left, above, bigger, nearest …
+meaning, truth             what a caption says, and whether it holds
+grammar, realise, parse    both languages, forwards and back
+captions                   true captions with word → object links
+programs, questions        questions with answers, minimal pairs, annotators (forms and scenes in their own
+files)
+gates                      proof that nothing is answered blindly
+options, splits, dataset   train and test splits from a line of text
+targets                    training targets on a grid
+export                     PNG + COCO captions + VQA v2 files
+"""
+
+from .captions import Caption, captions, make_caption
+from .dataset import Pair, Scenes, Split, answer_priors, format_priors, load, priors, render_all
+from .draws import Draws
+from .export import export_scenes
+from .gates import gates
+from .grammar import LANGUAGES, templates, vocabulary
+from .graph import (
+    COLOURS,
+    HELDOUT_PAIRS,
+    HELDOUT_QUADRANT,
+    SHAPES,
+    SIDE,
+    SIZES,
+    TEXTURES,
+    Object,
+    Scene,
+    SceneOptions,
+    colour_rgb,
+)
+from .meaning import AllOf, Exists, Meaning, Noun, Quantified, Related, is_true, relevance
+from .options import LoadOptions, parse_options
+from .parse import ParseError, parse, tokenise
+from .programs import ProgramError, execute, is_degenerate
+from .question_forms import ANSWERS, FAMILIES, answer_text, ask
+from .questions import (
+    Question,
+    annotators,
+    counterfactual,
+    make_pair,
+    make_question,
+    pair_consistency,
+    soft_scores,
+)
+from .relations import DEAD_ZONE, RELATIONS, direction, holds, nearest, reading_order, relation_matrix
+from .render import boxes, masks, object_rgb, render
+from .sample import sample_scene
+from .splits import SPLITS, split_of
+from .targets import cell_targets, link_cells, mask_grid, object_cells
+from .truth import Truth, truth, truth_rate
+
+__all__ = [
+    "ANSWERS",
+    "AllOf",
+    "COLOURS",
+    "Caption",
+    "DEAD_ZONE",
+    "Draws",
+    "Exists",
+    "FAMILIES",
+    "HELDOUT_PAIRS",
+    "HELDOUT_QUADRANT",
+    "LANGUAGES",
+    "LoadOptions",
+    "Meaning",
+    "Noun",
+    "Object",
+    "Pair",
+    "ParseError",
+    "ProgramError",
+    "Quantified",
+    "Question",
+    "RELATIONS",
+    "Related",
+    "SHAPES",
+    "SIDE",
+    "SIZES",
+    "SPLITS",
+    "Scene",
+    "SceneOptions",
+    "Scenes",
+    "Split",
+    "TEXTURES",
+    "Truth",
+    "annotators",
+    "answer_priors",
+    "answer_text",
+    "ask",
+    "boxes",
+    "captions",
+    "cell_targets",
+    "colour_rgb",
+    "counterfactual",
+    "direction",
+    "execute",
+    "export_scenes",
+    "format_priors",
+    "gates",
+    "holds",
+    "is_degenerate",
+    "is_true",
+    "link_cells",
+    "load",
+    "make_caption",
+    "make_pair",
+    "make_question",
+    "mask_grid",
+    "masks",
+    "nearest",
+    "object_cells",
+    "object_rgb",
+    "pair_consistency",
+    "parse",
+    "parse_options",
+    "priors",
+    "reading_order",
+    "relation_matrix",
+    "relevance",
+    "render",
+    "render_all",
+    "sample_scene",
+    "soft_scores",
+    "split_of",
+    "templates",
+    "tokenise",
+    "truth",
+    "truth_rate",
+    "vocabulary",
+]
