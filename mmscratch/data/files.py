@@ -70,6 +70,7 @@ def read_text(path: str | os.PathLike, max_bytes: int = MAX_TEXT_BYTES) -> str:
 
 
 def decode_text(data: bytes, path: str | os.PathLike) -> str:
+    """UTF-8 bytes as text; `path` is the name that errors carry."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

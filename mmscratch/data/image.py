@@ -15,6 +15,7 @@ What each kind of file becomes:
 from __future__ import annotations
 
 import io
+import logging
 import os
 import warnings
 
@@ -28,6 +29,9 @@ MAX_PIXELS = 50_000_000  # a 50-megapixel photograph; 150 MB as RGB
 MAX_FILE_BYTES = 256 << 20
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 WHITE = (255, 255, 255)
+
+# A damaged file ends in our one line; Pillow's own remarks reach only those who have set up logging.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def read_image(

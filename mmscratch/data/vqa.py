@@ -8,7 +8,7 @@ named v2_OpenEnded_mscoco_SPLIT_questions.json and v2_mscoco_SPLIT_annotations.j
 source than mscoco: `mmscratch data scenes --out` writes scenes), or questions_SPLIT.json and
 annotations_SPLIT.json; in the folder, annotations/ or questions/.
 
-The picture of an image_id is taken from, in this order: an "images" list [{"id", "file_name"}] in the question
+The picture of an image_id is taken from, in order: an "images" list [{"id", "file_name"}] in the questions
 file; the file's "data_type" and "data_subtype", as in COCO_train2014_000000000042.jpg (COCO for mscoco), in
 images/SUBTYPE, SUBTYPE and so on; the "images" of captions_SPLIT.json, where no data_subtype is stated.
 """

@@ -10,6 +10,7 @@ Caption = str | Sequence[str]
 
 
 def as_tokens(caption: Caption, what: str) -> tuple[str, ...]:
+    """The tokens of a caption; `what` names it in errors."""
     if isinstance(caption, str):
         return tuple(caption.split())
     tokens = tuple(caption)
@@ -54,5 +55,6 @@ def paired(
 
 
 def positive(metric: str, name: str, value: int) -> None:
+    """Refuse anything but an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"{metric}: {name}: expected an int of at least 1, got {value!r}")
