@@ -119,4 +119,3 @@ def block_max(scratch, value):
         cuda.syncthreads()
         half //= 2
     return scratch[0]
-

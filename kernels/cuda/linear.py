@@ -42,7 +42,9 @@ def matmul(a, b, transpose_a, transpose_b):
     steps_a, steps_b = (broadcast_strides(x.shape[:-2], lead) for x in (a, b))
     shape, steps_a, steps_b = collapse(lead, steps_a, steps_b)
     if len(shape) > 3:
-        return matmul(expand(a, lead + a.shape[-2:]), expand(b, lead + b.shape[-2:]), transpose_a, transpose_b)
+        return matmul(
+            expand(a, lead + a.shape[-2:]), expand(b, lead + b.shape[-2:]), transpose_a, transpose_b
+        )
     out = empty((*lead, m, n), a.dtype)
     pa = batch(shape, [s * m * k for s in steps_a]) + _steps(m, k, transpose_a)
     pb = batch(shape, [s * k * n for s in steps_b]) + _steps(k, n, transpose_b)

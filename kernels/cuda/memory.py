@@ -79,7 +79,7 @@ class _Block:
         key = (dtype, start, count)
         view = self.views.get(key)
         if view is None:
-            if len(self.views) >= 16:
+            if len(self.views) >= 256:
                 self.views.clear()
             view = self.views[key] = self.raw.view(dtype)[start : start + max(count, 1)]
         return view

@@ -164,4 +164,3 @@ def product(out, a, b, sizes, pa, pb, po, extra=None, load_a=load_plain, load_b=
     if parts > 1:
         reduce_rows_into(out, target, parts)
     return out
-
