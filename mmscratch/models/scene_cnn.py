@@ -15,7 +15,7 @@ import numpy as np
 from .. import nn, ops
 from ..autograd import no_grad
 from ..data.scenes import COLOURS, SHAPES, SIZES
-from ..tensor import Tensor
+from ..tensor import Tensor, tensor
 
 __all__ = ["SceneCNN", "load_pretrained", "WEIGHTS"]
 
@@ -67,10 +67,10 @@ class SceneCNN(nn.Module):
                    "no object" in shape, colour and size
         """
         parts = self.split(logits)
-        occupied = Tensor(np.asarray(targets["objectness"], logits.dtype), device=logits.device)
+        occupied = tensor(targets["objectness"], logits.dtype, device=logits.device)
         loss = ops.binary_cross_entropy_with_logits(parts["objectness"][:, 0], occupied)
         for head in ("shape", "colour", "size"):
-            target = Tensor(np.asarray(targets[head], np.int64), device=logits.device)
+            target = tensor(targets[head], np.int64, device=logits.device)
             loss = loss + ops.cross_entropy(parts[head], target, ignore_index=-1)
         return loss
 

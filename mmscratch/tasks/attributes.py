@@ -74,7 +74,7 @@ class SceneBatches:
 
 def _targets(scenes):
     found = cell_targets(scenes, SceneCNN.GRID)
-    return {head: np.asarray(getattr(found, head), np.int64) for head in SceneCNN.HEADS}
+    return {head: found[head].astype(np.int64) for head in SceneCNN.HEADS}
 
 
 def train(data, out, seed=0, assignments=(), *, resume=False, progress=True):

@@ -21,7 +21,7 @@ from ..models.scene_cnn import SceneCNN, load_pretrained
 from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit, load_checkpoint
-from .caption_data import CaptionSplit, load_split
+from .caption_data import load_split
 from .figures import attention_grid
 from .run import Run, RunError, settings_from, write_json
 
@@ -77,9 +77,7 @@ class ShowAttendTell(nn.Module):
         super().__init__()
         self.frozen = settings.encoder == "frozen"
         self.count = settings.regions if self.frozen else SceneCNN.GRID**2
-        self.encoder = (
-            SceneCNN(generator=generator) if settings.encoder == "scratch" else load_pretrained()
-        )
+        self.encoder = SceneCNN(generator=generator) if settings.encoder == "scratch" else load_pretrained()
         self.decoder = AttentionCaptioner(
             vocabulary_size, self.encoder.channels + 2, settings.hidden, settings.embedding,
             settings.attention, settings.dropout, generator=generator,
@@ -303,7 +301,10 @@ def judge(model, vocabulary, checked, trained, seed=0):
     scored = [i for i, many in enumerate(checked.captions) if many]
     references = [checked.captions[i] for i in scored]
     majority = trained.majority()
-    for name, candidates in (("", [said[i] for i in scored]), (", majority caption", [majority] * len(scored))):
+    for name, candidates in (
+        ("", [said[i] for i in scored]),
+        (", majority caption", [majority] * len(scored)),
+    ):
         for metric, value in caption_scores(candidates, references).items():
             figures[f"{metric}{name}"] = float(value)
     if checked.scenes is not None:

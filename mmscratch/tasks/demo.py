@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from ..random import Generator
 from ..data.vocabulary import Vocabulary
+from ..random import Generator
 from .caption_data import load_split
 from .captioning import CaptionSettings, ShowAttendTell, describe, judge, learn
 from .figures import caption_figure, caption_page
@@ -25,12 +25,12 @@ def run(out="demo", seed=0, settings=None):
     out.mkdir(parents=True, exist_ok=True)
     settings = settings or CaptionSettings(steps=500, batch_size=64, validate_every=250, checkpoint_every=0)
     print(f"data      {SPEC}")
-    trained = load_split(SPEC, "train", seed=seed)
-    checked = load_split(SPEC, "val", seed=seed)
+    trained = load_split(SPEC, "train", progress=True)
+    checked = load_split(SPEC, "val")
     vocabulary = Vocabulary.from_tokens(trained.sentences())
     model = ShowAttendTell(len(vocabulary), settings, Generator(seed))
     learn(model, vocabulary, settings, trained, checked, seed=seed)
-    held_out = load_split(SPEC, "test-iid", seed=seed)
+    held_out = load_split(SPEC, "test")
     figures = judge(model, vocabulary, held_out, trained, seed)
     rows = [
         ("", "model", "majority caption"),
