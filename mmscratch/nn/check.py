@@ -1,0 +1,49 @@
+"""What modules check of their arguments, so that an error names the module and both shapes."""
+
+import operator
+
+__all__ = ["positive", "probability", "shape", "tuple_of"]
+
+
+def positive(module, **sizes):
+    """Each size must be an integer of at least 1."""
+    for name, size in sizes.items():
+        try:
+            fine = not isinstance(size, bool) and operator.index(size) >= 1
+        except TypeError:
+            fine = False
+        if not fine:
+            raise ValueError(f"{type(module).__name__}: {name} must be a positive integer, got {size!r}")
+
+
+def probability(module, name, p):
+    """A probability must lie in [0, 1]."""
+    if not (isinstance(p, int | float) and 0 <= p <= 1):
+        raise ValueError(f"{type(module).__name__}: {name} must be in [0, 1], got {p!r}")
+    return float(p)
+
+
+def shape(module, argument, x, *expected):
+    """x.shape must match: an int is itself, a string any size, a leading … any number of axes."""
+    found = tuple(getattr(x, "shape", ()))
+    open_ended = expected[:1] == (...,)
+    sizes = expected[1:] if open_ended else expected
+    fine = len(found) >= len(sizes) if open_ended else len(found) == len(sizes)
+    tail = found[len(found) - len(sizes) :]
+    if fine and all(isinstance(e, str) or e == n for e, n in zip(sizes, tail, strict=True)):
+        return
+    wanted = ", ".join("…" if e is ... else str(e) for e in expected)
+    comma = "," if len(expected) == 1 else ""
+    raise ValueError(
+        f"{type(module).__name__}: {argument} has shape {found}, expected ({wanted}{comma})"
+        if hasattr(x, "shape")
+        else f"{type(module).__name__}: {argument} is a {type(x).__name__}, expected a tensor ({wanted}{comma})"
+    )
+
+
+def tuple_of(module, name, value, n):
+    """An int for all of n axes, or n of them: always a tuple of n."""
+    sizes = tuple(value) if isinstance(value, tuple | list) else (value,) * n
+    if len(sizes) != n:
+        raise ValueError(f"{type(module).__name__}: {name} must be an int or {n} of them, got {value!r}")
+    return sizes

@@ -1,0 +1,294 @@
+"""The training loop: steps, validation, early stopping, journal, checkpoints, and going on bit for bit."""
+
+import dataclasses
+import math
+import pathlib
+import time
+
+import numpy as np
+
+from .. import optim
+from ..autograd import detect_anomaly, no_grad
+from .checkpoint import Checkpoints, write
+from .feed import Feed
+from .interrupt import Interrupt
+from .journal import NAME, Journal
+from .state import Everything
+
+__all__ = ["Fitted", "TrainingError", "fit"]
+
+
+class TrainingError(RuntimeError):
+    """A training that cannot go on: ``str`` is one line that names the step and the reason."""
+
+
+@dataclasses.dataclass
+class Fitted:
+    """How a training ended.
+
+    step, epoch   steps taken, epochs finished       loss     of the last step, None if none was taken
+    metrics       of the last validation             stopped  "end" or "patience"
+    best          the monitored metric's best value  best_step, best_metrics   of that validation
+    """
+
+    step: int = 0
+    epoch: int = 0
+    loss: float | None = None
+    metrics: dict = dataclasses.field(default_factory=dict)
+    best: float | None = None
+    best_step: int | None = None
+    best_metrics: dict = dataclasses.field(default_factory=dict)
+    validated: int | None = None
+    misses: int = 0
+    stopped: str | None = None
+
+
+def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, validate=None, validate_every=None,
+        monitor=None, mode=None, patience=None, restore_best=False, schedule=None, clip=None,
+        checkpoint_every=None, run=None, resume=False, progress=True, generator=None, log_every=1):  # fmt: skip
+    """Train a model; returns a ``Fitted``.
+
+    loss_of_batch     batch → the loss, a Tensor (); or (loss, {name: number}) with more for the journal
+    batches           what gives the batches of an epoch: see ``Feed``; ``generator`` is handed to a function
+    steps, epochs     how long: one of the two
+    validate          () → {name: number}, called in evaluation mode without gradients, every
+                      ``validate_every`` steps or else after each epoch, and at the end
+    monitor, mode     which of its metrics is followed (the first), and whether "min" or "max" is better
+                      ("min" if its name has "loss" or "error" in it, else "max")
+    patience          stop when so many validations in a row were not better
+    restore_best      end with the weights that were best on validation
+    schedule          of the learning rate: stepped after each step (``ReduceLROnPlateau``: each validation)
+    clip              the largest norm that the gradients may have together
+    run               a folder for journal and checkpoints: every ``checkpoint_every`` steps, and at the end
+    resume            go on from the run's last checkpoint, if it has one
+
+    Two runs of one seed are equal to the bit, however often one was interrupted and resumed.
+    Errors     TrainingError where the loss or the norm of the gradients is not finite: it names the step and
+               the operation; ``KeyboardInterrupt`` (once) finishes the step and saves before it is raised
+    """
+    if (steps is None) == (epochs is None):
+        raise ValueError(f"fit: give steps or epochs, one of the two; got steps={steps}, epochs={epochs}")
+    training = _Training(
+        model=model, loss_of_batch=loss_of_batch, optimizer=optimizer, schedule=schedule, clip=clip,
+        steps=steps, epochs=epochs, validate=validate, validate_every=validate_every, monitor=monitor, mode=mode,
+        patience=patience, restore_best=restore_best, checkpoint_every=checkpoint_every, log_every=log_every,
+        everything=Everything(model, optimizer, schedule, Feed(batches, generator), generator),
+    )  # fmt: skip
+    return training.go(run, resume, progress)
+
+
+@dataclasses.dataclass
+class _Training:
+    model: object
+    loss_of_batch: object
+    optimizer: object
+    schedule: object
+    clip: float | None
+    steps: int | None
+    epochs: int | None
+    validate: object
+    validate_every: int | None
+    monitor: str | None
+    mode: str | None
+    patience: int | None
+    restore_best: bool
+    checkpoint_every: int | None
+    log_every: int
+    everything: Everything
+    journal: Journal | None = None
+    checkpoints: Checkpoints | None = None
+    best_weights: dict | None = None
+
+    def go(self, run, resume, progress):
+        from tqdm import tqdm
+
+        self.at, self.began = Fitted(), time.monotonic()
+        if run is not None:
+            self._open(pathlib.Path(run), resume)
+        elif resume:
+            raise ValueError("fit: resume needs the folder of a run")
+        total = self.steps
+        if total is None and hasattr(self.feed.batches, "__len__"):
+            total = self.epochs * len(self.feed)
+        self.bar = tqdm(total=total, initial=self.at.step, disable=not progress, unit="step")
+        try:
+            with Interrupt() as self.interrupt:
+                self._loop()
+        finally:
+            self.bar.close()
+            if self.journal is not None:
+                self.journal.close()
+        return self.at
+
+    @property
+    def feed(self):
+        return self.everything.feed
+
+    def _open(self, run, resume):
+        self.checkpoints = Checkpoints(run / "checkpoints")
+        found = self.checkpoints.load() if resume else None
+        if not resume and self.checkpoints.paths():
+            raise TrainingError(f"{run}: holds checkpoints already; resume it, or give another folder")
+        self.checkpoints.create()
+        position = 0
+        if found is not None:
+            path, state = found
+            self.everything.load_state_dict(state, path)
+            self.at = Fitted(**state["at"])
+            position = state["journal"]
+        self.journal = Journal(run / NAME)
+        self.journal.cut(position)
+
+    def _loop(self):
+        """Epochs of steps until the end; what is unfinished when interrupted is undone, then saved."""
+        self.mark = self.everything.mark()
+        self.model.train()
+        try:
+            while not self._over():
+                for batch in self.feed.rest():
+                    self._step(batch)
+                    if self._over() or self.interrupt.asked:
+                        break
+                else:
+                    self.at.epoch = self.feed.epoch
+                    if self.validate_every is None:
+                        self._validate()
+                    self.mark = self.everything.mark()
+                if self.interrupt.asked:
+                    raise KeyboardInterrupt
+            self._validate()
+        except KeyboardInterrupt:
+            if self.mark is not None:  # None while the parameters are being changed
+                self.everything.go_back(self.mark)
+                self._save()
+            raise
+        self.at.stopped = self.at.stopped or "end"
+        if self.checkpoints is not None:
+            self._save()
+        if self.restore_best:
+            self._restore_best()
+
+    def _over(self):
+        if self.at.stopped == "patience":
+            return True
+        return self.at.step >= self.steps if self.steps is not None else self.feed.epoch >= self.epochs
+
+    def _step(self, batch):
+        """Forward, backward, clip, update; then whatever is due."""
+        loss, metrics = self._loss(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._explain(batch, f"the loss is {value}")
+        self.optimizer.zero_grad()
+        loss.backward()
+        if self.clip is not None:
+            norm = optim.clip_grad_norm_(self.model.parameters(), self.clip).item()
+            if not math.isfinite(norm):
+                raise self._explain(batch, f"the norm of the gradients is {norm}")
+            metrics["norm"] = norm
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.mark = None
+        self.optimizer.step()
+        if self.schedule is not None and not self._plateau():
+            self.schedule.step()
+        self.at.step, self.at.loss = self.at.step + 1, value
+        self.mark = self.everything.mark()
+        self.bar.set_postfix(loss=f"{value:.4g}", refresh=False)
+        self.bar.update()
+        if self.at.step % self.log_every == 0:
+            self._log(loss=value, lr=rates[0], **({"metrics": metrics} if metrics else {}))
+        if self.validate_every and self.at.step % self.validate_every == 0:
+            self._validate()
+        if self.checkpoint_every and self.at.step % self.checkpoint_every == 0:
+            self._save()
+
+    def _loss(self, batch):
+        result = self.loss_of_batch(batch)
+        loss, metrics = result if isinstance(result, tuple) else (result, {})
+        if getattr(loss, "size", None) != 1 or not hasattr(loss, "backward"):
+            raise TypeError(
+                f"fit: loss_of_batch must give a Tensor with a single entry, got {type(loss).__name__} "
+                f"{tuple(getattr(loss, 'shape', ()))}"
+            )
+        return loss, {name: _number(v) for name, v in metrics.items()}
+
+    def _explain(self, batch, what):
+        """The error for a step that is not finite: the batch once more, watching every operation."""
+        where = f"step {self.at.step + 1} (epoch {self.at.epoch}): {what}"
+        bad = [n for n, p in self.model.named_parameters() if not np.isfinite(p.detach().numpy()).all()]
+        if bad:
+            return TrainingError(f"{where}; the parameter {bad[0]} was not finite before this step")
+        feed = self.feed.state_dict()
+        self.everything.go_back(self.mark)  # the same dropout, the same running averages
+        self.feed.load_state_dict(feed)
+        try:
+            with detect_anomaly():
+                self._loss(batch)[0].backward()
+        except FloatingPointError as e:
+            return TrainingError(f"{where}; first not finite: {e}")
+        return TrainingError(f"{where}; every operation was finite when the batch was computed once more")
+
+    def _validate(self):
+        """Metrics in evaluation mode; remembers the best, counts the misses. Once a step at most."""
+        if self.validate is None or self.at.validated == self.at.step:
+            return
+        self.model.eval()
+        with no_grad():
+            metrics = {name: _number(v) for name, v in self.validate().items()}
+        self.model.train()
+        name = self.monitor or next(iter(metrics), None)
+        if name not in metrics:
+            raise TrainingError(f"validate gave {sorted(metrics)}, the metric to follow is {name!r}")
+        self.at.metrics, self.at.validated, value = metrics, self.at.step, metrics[name]
+        self._log(validation=metrics)
+        if self._better(name, value):
+            self.at.best, self.at.best_step, self.at.best_metrics = value, self.at.step, metrics
+            self.at.misses = 0
+            self._keep_best()
+        else:
+            self.at.misses += 1
+            if self.patience is not None and self.at.misses >= self.patience:
+                self.at.stopped = "patience"
+        if self._plateau():
+            self.schedule.step(value)
+        self.mark = self.everything.mark()
+
+    def _better(self, name, value):
+        mode = self.mode or ("min" if "loss" in name or "error" in name else "max")
+        if self.at.best is None or math.isnan(self.at.best):
+            return True
+        return value < self.at.best if mode == "min" else value > self.at.best
+
+    def _plateau(self):
+        return isinstance(self.schedule, optim.ReduceLROnPlateau)
+
+    def _keep_best(self):
+        if self.checkpoints is not None:
+            state = {"model": self.model.state_dict(), "step": self.at.step, "epoch": self.at.epoch}
+            write(self.checkpoints.best, {**state, "metrics": self.at.metrics})
+        elif self.restore_best:
+            self.best_weights = self.model.state_dict()
+
+    def _restore_best(self):
+        from .state import load_checkpoint
+
+        if self.checkpoints is not None and self.checkpoints.best.exists():
+            load_checkpoint(self.checkpoints.best, model=self.model)
+        elif self.best_weights is not None:
+            self.model.load_state_dict(self.best_weights)
+
+    def _log(self, **record):
+        if self.journal is not None:
+            seconds = round(time.monotonic() - self.began, 3)
+            self.journal.append({"step": self.at.step, "epoch": self.at.epoch, **record, "seconds": seconds})
+
+    def _save(self):
+        if self.checkpoints is not None:
+            state = self.everything.state_dict()
+            own = {"step": self.at.step, "epoch": self.at.epoch, "metrics": self.at.metrics}
+            own |= {"at": dataclasses.asdict(self.at), "journal": self.journal.position()}
+            self.checkpoints.save(self.at.step, {**own, **state})
+
+
+def _number(value):
+    return float(value.item() if hasattr(value, "item") else value)
