@@ -55,7 +55,7 @@ def _window_transposed(x, start, place, tap, p):
 
 @device
 def _came_from(dy, start, tap, place, p):
-    """dY[(k, j), (b, i)] = dy[b, k, o] with o·stride + j·dilation − padding = i, 0 where there is no such o."""
+    """dY[(k, j), (b, i)] = dy[b, k, o] with o·stride + j·dilation − padding = i, 0 where no o is."""
     j2 = tap % p[10]
     tap = tap // p[10]
     j1 = tap % p[9]

@@ -3,7 +3,8 @@
 One kernel an arity: thread i of the grid takes result entries i, i + gridsize, … and finds each operand's
 entry by index arithmetic (``stride.offset``), which for operands of one shape is i itself. A kernel is
 compiled for each formula, dtype and pattern of operands (array or number), when first used.
-Formulas come from ``scalar.py``; so errors are those of CUDA's own exp, tanh, … (1–2 units in the last place).
+Formulas come from ``scalar.py``; so errors are those of CUDA's own exp, tanh, …: 1–2 units in the
+last place.
 """
 
 import numpy as np
@@ -146,7 +147,7 @@ def _same(x):
 
 
 def cast(x, dtype):
-    """A copy of x with another dtype: float → int truncates, anything → bool is != 0; equals ``reference.cast``."""
+    """A copy of x with another dtype: float → int truncates, anything → bool is != 0."""
     dtype = np.dtype(dtype)
     y = empty(x.shape, dtype)
     run = _map_kernel(_same, _loader(x, dtype))

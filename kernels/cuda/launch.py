@@ -76,7 +76,7 @@ def launch_each(function, count, *arguments):
 
 
 def launch_rows(function, rows, length, *arguments):
-    """Queue a kernel in which each of ``rows`` rows is the work of one block, whose threads share ``length`` items."""
+    """Queue a kernel in which each row is the work of one block, whose threads share its ``length`` items."""
     if rows > 0:
         threads = min(BLOCK, 32)
         while threads < min(length, BLOCK):

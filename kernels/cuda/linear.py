@@ -18,7 +18,7 @@ def _steps(rows, columns, transposed):
 
 
 def matrices(a, b, transpose_a=False, transpose_b=False, extra=None, extra_steps=(0, 0), out=None):
-    """A B for two single matrices, plus extra[i · extra_steps₀ + j · extra_steps₁] where there is an extra."""
+    """A B for two single matrices, plus extra[i · extra_steps₀ + j · extra_steps₁] if there is one."""
     m, k = a.shape[::-1] if transpose_a else a.shape
     n = b.shape[0] if transpose_b else b.shape[1]
     out = empty((m, n), a.dtype) if out is None else out
@@ -29,7 +29,7 @@ def matrices(a, b, transpose_a=False, transpose_b=False, extra=None, extra_steps
 
 
 def matmul(a, b, transpose_a, transpose_b):
-    """a (…, M, K) @ b (…, K, N), either stored transposed; leading axes broadcast; equals ``reference.matmul``.
+    """a (…, M, K) @ b (…, K, N), either stored transposed; leading axes broadcast.
 
     Tiles in shared memory; k roundings at most in sums of k terms.
     """

@@ -12,6 +12,9 @@ from .reduce import reduce_rows_into
 
 __all__ = ["normalize", "normalize_backward"]
 
+LONG = BLOCK
+"""So many positions of a channel are worth a block; where there are fewer, neighbouring threads take channels."""
+
 SERIAL_CHUNK = 4 if SIMULATOR else 256
 """Entries of a channel that one thread sums, where a channel's entries do not lie together."""
 
@@ -147,7 +150,7 @@ def normalize_backward(dy, x, weight, mean, rstd, across_batch, center):
     width, count = groups * channels, batch * positions
     dweight, dbias = (empty((width,), x.dtype) for _ in range(2))
     arguments = (dy, x, mean, rstd, width, count, channels, positions, bool(across_batch))
-    if positions >= BLOCK:
+    if positions >= LONG:
         launch_rows(_channel_blocks, width, count, dweight, dbias, *arguments)
         return dx, dweight, dbias
     parts = max(1, -(-count // SERIAL_CHUNK))

@@ -54,7 +54,7 @@ def lstm_cell_backward(dh, dc, activated, c, c_new):
 
 
 def gru_cell(gates_x, gates_h, h):
-    """r, z = σ(x + h parts);  n = tanh(x part + r ⊙ q), q the h part;  h' = (1 − z) ⊙ n + z ⊙ h → h', gates."""
+    """r, z = σ(x + h parts);  n = tanh(x part + r ⊙ q), q the h part;  h' = (1−z) ⊙ n + z ⊙ h → h', gates."""
     h_new, gates = empty(h.shape, h.dtype), empty((h.shape[0], 4 * h.shape[1]), h.dtype)
     cell = gru_kernels(h.dtype)[0]
     launch_each(cell, h.size, h_new, gates, gates_x, gates_h, h, h.size, h.shape[1])

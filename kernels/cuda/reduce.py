@@ -233,7 +233,7 @@ def argreduce(kind, x, axis):
 
 
 def topk(x, k):
-    """The k largest of each row, falling, NaN first, lower index first on ties; equals ``reference.topk`` exactly.
+    """The k largest of each row, falling, NaN first, lower index first on ties. Exact.
 
     k rounds over the row, so meant for k far below N. Long rows are cut into chunks, whose winners then
     compete: the order is total, so cutting changes nothing.
