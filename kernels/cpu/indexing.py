@@ -10,7 +10,7 @@ from .threads import LARGE
 
 __all__ = ["take", "take_add", "take_along", "take_along_add"]
 
-_MANY = 2000
+MANY = 2000
 """np.add.at costs this much sooner more than a compiled loop."""
 
 
@@ -28,7 +28,7 @@ def take(x, index):
 
 def take_add(dy, index, rows):
     """dx[index[i]] += dy[i]."""
-    if dy.size < _MANY:
+    if dy.size < MANY:
         return reference.take_add(dy, index, rows)
     from . import indexing_loops as loops
 
@@ -41,7 +41,7 @@ def take_add(dy, index, rows):
 
 def take_along_add(dy, index, axis, size):
     """dx[…, index[…, j, …], …] += dy[…, j, …]."""
-    if dy.size < _MANY:
+    if dy.size < MANY:
         return reference.take_along_add(dy, index, axis, size)
     from . import indexing_loops as loops
 
