@@ -45,7 +45,7 @@ class AttributeSettings:
 
 
 class SceneBatches:
-    """Pictures and their cell targets, each once an epoch in a new order that can be stopped and continued."""
+    """Pictures and their cell targets: each once an epoch, in an order that can be stopped and continued."""
 
     def __init__(self, images, targets, batch_size, seed):
         self.images, self.targets, self.batch_size = images, targets, batch_size
@@ -99,9 +99,12 @@ def train(data, out, seed=0, assignments=(), *, resume=False, progress=True):
         images, targets = batch
         return model.attribute_loss(model(Tensor(images))[1], targets)
 
+    def validate():
+        return {"val_right": judge(model, checked)["shape, colour and size right"]}
+
     fit(
-        model, loss, batches, optimizer=optimizer, schedule=schedule, steps=settings.steps, clip=settings.clip,
-        validate=lambda: {"val_all_right": judge(model, checked)["shape, colour and size right"]},
+        model, loss, batches, optimizer=optimizer, schedule=schedule, steps=settings.steps,
+        clip=settings.clip, validate=validate,
         validate_every=settings.validate_every, checkpoint_every=settings.checkpoint_every,
         run=run.folder, resume=resume, progress=progress,
     )  # fmt: skip

@@ -13,14 +13,15 @@ __all__ = ["attention_grid", "caption_figure", "caption_page"]
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>
- body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }}
+ body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }}
  table {{ border-collapse: collapse; margin: 1rem 0 }} td, th {{ padding: .2rem .8rem; text-align: left }}
  tr + tr {{ border-top: 1px solid #ddd }} td.n {{ text-align: right; font-variant-numeric: tabular-nums }}
  .cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 1.5rem }}
  .card {{ border: 1px solid #ddd; border-radius: 6px; padding: .6rem }}
  .picture {{ position: relative; width: 12rem; height: 12rem }}
  .picture > * {{ position: absolute; inset: 0; width: 100%; height: 100%; image-rendering: pixelated }}
- .word {{ cursor: pointer; padding: 0 .15rem; border-radius: 3px }} .word:hover, .word:focus {{ background: #fd6 }}
+ .word {{ cursor: pointer; padding: 0 .15rem; border-radius: 3px }}
+ .word:hover, .word:focus {{ background: #fd6 }}
  .true {{ color: #17692b }} .false {{ color: #a11 }} code {{ overflow-wrap: anywhere }}
 </style>
 <h1>{title}</h1>
@@ -111,7 +112,7 @@ def _card(image, words, looks, judgement):
     Image.fromarray(image).save(buffer, format="PNG")
     source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     spans = " ".join(
-        f'<span class=word tabindex=0 data-look="{json.dumps(np.round(look, 3).tolist())}">{html.escape(word)}</span>'
+        f'<span class=word tabindex=0 data-look="{_numbers(look)}">{html.escape(word)}</span>'
         for word, look in zip(words, looks, strict=True)
     )
     alt = html.escape(" ".join(words), quote=True)
@@ -119,3 +120,7 @@ def _card(image, words, looks, judgement):
         f'<div class=card><div class=picture><img src="{source}" alt="{alt}"><canvas></canvas></div>'
         f"<p>{spans} <span class={judgement}>({judgement})</span></p></div>"
     )
+
+
+def _numbers(look):
+    return json.dumps(np.round(look, 3).tolist())

@@ -158,6 +158,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, tmp_path, monke
     assert weights(out) == weights(run)
 
 
+INTO = ["train", "caption", "--out", "{tmp}/r"]
 BAD = {
     "no such run": (["evaluate", "{tmp}/nothing"], "nothing"),
     "a run that is a file": (["evaluate", "{picture}"], "folder"),
@@ -167,16 +168,16 @@ BAD = {
     "an empty picture": (["predict", "{run}", "{tmp}/empty.png"], "empty.png"),
     "a truncated picture": (["predict", "{run}", "{tmp}/cut.png"], "cut.png"),
     "a text as picture": (["predict", "{run}", "{tmp}/text.png"], "text.png"),
-    "an unknown key": (["train", "caption", "--data", TINY, "--out", "{tmp}/r", "--set", "stepps=3"], "stepps"),
-    "a bad value": (["train", "caption", "--data", TINY, "--out", "{tmp}/r", "--set", "steps=many"], "steps"),
-    "no equals sign": (["train", "caption", "--data", TINY, "--out", "{tmp}/r", "--set", "steps"], "key=value"),
-    "unknown data": (["train", "caption", "--data", "cocoa:x", "--out", "{tmp}/r"], "cocoa"),
-    "an unknown option of the data": (["train", "caption", "--data", "scenes:trian=3", "--out", "{tmp}/r"], "trian"),
-    "a folder without data": (["train", "caption", "--data", "shapeworld:{tmp}", "--out", "{tmp}/r"], "{tmp}"),
-    "no data": (["train", "caption", "--out", "{tmp}/r"], "--data"),
+    "an unknown key": ([*INTO, "--data", TINY, "--set", "stepps=3"], "stepps"),
+    "a bad value": ([*INTO, "--data", TINY, "--set", "steps=many"], "steps"),
+    "no equals sign": ([*INTO, "--data", TINY, "--set", "steps"], "key=value"),
+    "unknown data": ([*INTO, "--data", "cocoa:x"], "cocoa"),
+    "an unknown option of the data": ([*INTO, "--data", "scenes:trian=3"], "trian"),
+    "a folder without data": ([*INTO, "--data", "shapeworld:{tmp}"], "{tmp}"),
+    "no data": (INTO, "--data"),
     "a run that is there already": (["train", "caption", "--data", TINY, "--out", "{run}"], "--resume"),
     "resuming nothing": (["train", "caption", "--out", "{tmp}/none", "--resume"], "none"),
-    "resuming with other data": (["train", "caption", "--out", "{run}", "--resume", "--data", TINY], "--data"),
+    "resuming with other data": ([*INTO[:3], "{run}", "--resume", "--data", TINY], "--data"),
     "attributes of pictures": (["train", "attributes", "--data", "coco:x", "--out", "{tmp}/r"], "scenes"),
     "a full folder for the export": (["data", "scenes", "--out", "{tmp}", "--options", "train=2"], "{tmp}"),
 }  # fmt: skip
