@@ -139,7 +139,7 @@ _EN = {
     "compare_attribute": (
         "is {t0} of the same {kind} as {t1}",
         "do {t0} and {t1} have the same {kind}",
-        "do {t0} and {t1} have the same {kind} is it true",
+        "are {t0} and {t1} of the same {kind}",
     ),
     "logic": (
         "is there {a0} {kind} {a1}",

@@ -235,8 +235,10 @@ def annotators(question: Question, n: int = 10, error_rate: float = ERROR_RATE) 
     """
     if not 0 <= error_rate <= 1:
         raise ValueError(f"error_rate must lie in [0, 1], got {error_rate!r}")
-    draws = Draws(question.seed, ANNOTATORS)
-    others = [a for a in ANSWERS[question.family] if a != question.answer]
+    answers = ANSWERS[question.family]
+    # The two halves of a minimal pair share their seed, not their annotators' errors: a stream for each answer.
+    draws = Draws(question.seed, ANNOTATORS + 32 * answers.index(question.answer))
+    others = [a for a in answers if a != question.answer]
     if question.family == "count":
         others = [a for a in others if abs(int(a) - int(question.answer)) == 1]
     return [draws.choice(others) if draws.random() < error_rate else question.answer for _ in range(n)]
