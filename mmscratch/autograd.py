@@ -351,8 +351,9 @@ def _refuse_nonfinite(array, what, origin):
 
         count = memory.download(count)
     if count[0] < array.size:
+        wrong = array.size - int(count[0])
         raise FloatingPointError(
-            f"{what}, shape {tuple(array.shape)}, has {array.size - int(count[0])} entries that are not finite"
+            f"{what}, shape {tuple(array.shape)}, has {wrong} entries that are not finite"
             f"{f' (called at {origin})' if origin else ''}"
         )
 

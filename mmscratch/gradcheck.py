@@ -110,7 +110,7 @@ def _pull_back(function, points, checked, cotangents):
 
 
 def _numeric_jacobian(function, points, i, eps):
-    """∂(all outputs, one after the other)/∂points[i] → (outputs, entries), and how far D(h) is from D(h/2)."""
+    """∂(all outputs, in order)/∂points[i] → (outputs, entries), and how far D(h) is from D(h/2)."""
 
     def at(entry, value):
         moved = list(points)

@@ -23,7 +23,7 @@ def _on_device(x):
 def tensor(data, dtype=None, requires_grad=False, device=None):
     """A new leaf that holds a copy of data: numbers, nested lists, an array, or a tensor.
 
-    Python floats become float32; arrays keep their dtype. device: "cpu" or "cuda"; where data is unless given.
+    Python floats become float32; arrays keep their dtype. device: "cpu" or "cuda"; else where data is.
     """
     if isinstance(data, Node):
         data = data.data
@@ -117,8 +117,8 @@ def _sizes(sizes):
 class Tensor(Node):
     """An array with operators, and a memory of where it came from (see ``autograd.Node``).
 
-    Comparisons give tensors of truth values; ``hash`` and ``is`` go by identity. Use ``tensor(…)`` to make one
-    from numbers; the constructor takes a contiguous array as it is.
+    Comparisons give tensors of truth values; ``hash`` and ``is`` go by identity. Use ``tensor(…)`` to make
+    one from numbers; the constructor takes a contiguous array as it is.
     """
 
     __slots__ = ()
@@ -189,7 +189,7 @@ class Tensor(Node):
     def __bool__(self):
         if self.size != 1:
             raise ValueError(
-                f"bool: a tensor of shape {self.shape} is neither true nor false; use .any(), .all(), or compare sizes"
+                f"bool: a tensor of shape {self.shape} is neither true nor false; use .any() or .all()"
             )
         return bool(self.item())
 
@@ -216,7 +216,7 @@ class Tensor(Node):
         return _moved(self.data, "cpu").item()
 
     def numpy(self):
-        """The values as an array on the host: its own array there (do not write to it), a download from cuda."""
+        """The values as an array on the host: its own array there (do not write to it), or a download."""
         if self.requires_grad:
             raise RuntimeError("numpy: gradients do not follow into NumPy; say .detach().numpy()")
         return _moved(self.data, "cpu")
@@ -231,7 +231,7 @@ class Tensor(Node):
         return _moved(self.data, "cpu").tolist()
 
     def to(self, target):
-        """The same numbers on another device ("cpu", "cuda") or with another dtype; self if nothing changes."""
+        """The same numbers on another device ("cpu", "cuda") or with another dtype; self if it has them."""
         if isinstance(target, str) and target in ("cpu", "cuda"):
             return self if target == self.device else _move(self, device=target)
         if not _is_dtype(target):
@@ -440,8 +440,9 @@ def ones(*shape, **options):
 
 def arange(*bounds, dtype=None, device="cpu"):
     """arange(stop), arange(start, stop) or arange(start, stop, step): int64 of ints, float32 of floats."""
-    return tensor(np.arange(*bounds), dtype or ("int64" if all(isinstance(b, int) for b in bounds) else "float32"),
-                  device=device)  # fmt: skip
+    if dtype is None:
+        dtype = "int64" if all(isinstance(b, int) for b in bounds) else "float32"
+    return tensor(np.arange(*bounds), dtype, device=device)
 
 
 def eye(n, dtype="float32", device="cpu"):

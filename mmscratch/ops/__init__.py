@@ -31,8 +31,8 @@ from . import (
 )
 
 _FILES = [
-    arithmetic, elementary, comparison, activation, softmax, reduction, scan, shape, triangle, indexing, padding,
-    linear, einsum, attention, convolution, pool_rules, pooling, normalization, recurrence, recurrence_twins,
+    arithmetic, elementary, comparison, activation, softmax, reduction, scan, shape, triangle, indexing,
+    padding, linear, einsum, attention, convolution, pool_rules, pooling, normalization, recurrence, recurrence_twins,
     similarity, random, loss, distance_loss,
 ]  # fmt: skip
 

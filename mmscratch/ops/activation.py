@@ -8,8 +8,9 @@ from .comparison import greater
 from .elementary import as_float, neg
 
 __all__ = [
-    "relu", "relu6", "sigmoid", "log_sigmoid", "tanh", "softplus", "gelu", "silu", "mish", "elu", "selu", "celu",
-    "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "hard_tanh", "softsign", "tanhshrink", "threshold", "glu",
+    "relu", "relu6", "sigmoid", "log_sigmoid", "tanh", "softplus", "gelu", "silu", "mish", "elu", "selu",
+    "celu", "leaky_relu", "prelu", "hard_sigmoid", "hard_swish", "hard_tanh", "softsign", "tanhshrink",
+    "threshold", "glu",
 ]  # fmt: skip
 
 
@@ -181,7 +182,7 @@ def leaky_relu(x, *, negative_slope=0.01):
 
 
 def prelu(x, weight):
-    """A rectifier whose leak is learned (He et al., 2015), one for each channel (axis 1) or one for all; composed.
+    """A rectifier with a learned leak (He et al., 2015), one a channel (axis 1) or one for all; composed.
 
     Forward    y = max(x, 0) + a ⊙ min(x, 0)
     Shapes     x (B, C, …), weight (C,) → y (B, C, …)

@@ -119,7 +119,7 @@ def _contract(a, left, b, right, needed):
     rows, columns = [c for c in left if c not in right], [c for c in right if c not in left]
 
     def arrange(x, letters, first, second, common):
-        """x as a stack of matrices (batch…, Π first, Π second); an inner axis of 1 widened to its partner's."""
+        """x as a stack of matrices (batch…, Π first, Π second); an inner axis of 1 widened."""
         x = shape.permute(x, axes=tuple(letters.index(c) for c in (*batch, *first, *second)))
         sizes = [common.get(c, n) for c, n in zip((*batch, *first, *second), x.shape, strict=True)]
         x = shape.broadcast_to(x, shape=tuple(sizes)) if tuple(sizes) != tuple(x.shape) else x

@@ -1,4 +1,7 @@
-"""Elementary functions of one operand, entry by entry. Integers are taken as float32 where the result is not whole."""
+"""Elementary functions of one operand, entry by entry.
+
+Integers are taken as float32 where the result need not be whole.
+"""
 
 import math
 

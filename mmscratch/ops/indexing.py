@@ -150,7 +150,7 @@ def take(x, index, *, axis=0):
     Forward    y[…, i, …] = x[…, index[i], …]
     Backward   ∂L/∂x[…, index[i], …] += ∂L/∂y[…, i, …]
     Shapes     x (…), index (…) → y (…)
-    Errors     IndexError for an index out of range (on the host; −1 is the last); TypeError if not of integers
+    Errors     IndexError for an index out of range (host; −1 is the last); TypeError if not of integers
     """
     axis = normalize_axis("take", axis, x.ndim)
     k, n = kernels.of(x), x.shape[axis]

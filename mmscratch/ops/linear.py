@@ -26,7 +26,7 @@ def matmul(a, b):
     Forward    y = a b
     Backward   ∂L/∂a = ∂L/∂y bᵀ, ∂L/∂b = aᵀ ∂L/∂y, summed over the axes along which they were repeated
     Shapes     a (…, M, K), b (…, K, N) → y (…, M, N)
-    Errors     ValueError where the inner sizes differ or leading axes do not broadcast; TypeError for two dtypes
+    Errors     ValueError where inner sizes differ or leading axes do not broadcast; TypeError for two dtypes
     """
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(

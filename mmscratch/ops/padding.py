@@ -11,8 +11,8 @@ __all__ = ["pad"]
 def pad(x, *, pads, mode="constant", value=0.0):
     """More entries before and after each axis; a negative number takes entries away; composed.
 
-    Forward    y = x with pads[a] = (before, after) new entries along axis a: all equal to value ("constant"),
-               mirrored without repeating the border ("reflect": c b | a b c | b a), or the border again ("edge")
+    Forward    y = x with pads[a] = (before, after) new entries along axis a: all of them value ("constant"),
+               mirrored without the border ("reflect": c b | a b c | b a), or the border again ("edge")
     Shapes     x (…) → y (…)
     Errors     ValueError where there is not one pair an axis, or a reflection is as long as its axis
     """

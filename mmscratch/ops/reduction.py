@@ -150,7 +150,7 @@ def _variance(op, k, x, axes, correction):
 
 @primitive
 def var(x, *, axis=None, keepdims=False, correction=1):
-    """Variance over the axes; correction=1 estimates that of the population (Bessel), 0 is that of the entries.
+    """Variance over the axes. correction 1 (Bessel's) estimates the population's, 0 gives the entries' own.
 
     Forward    y = Σ (x − μ)² / (n − correction), μ the mean
     Backward   ∂L/∂x = ∂L/∂y ⊙ 2 (x − μ) / (n − correction): the part through μ is Σ (x − μ) = 0
@@ -173,7 +173,7 @@ def std(x, *, axis=None, keepdims=False, correction=1):
     """Standard deviation over the axes: the square root of the variance.
 
     Forward    y = √(Σ (x − μ)² / (n − correction))
-    Backward   ∂L/∂x = ∂L/∂y ⊙ (x − μ) / (y (n − correction)), and 0 where y = 0 (the function has a kink there)
+    Backward   ∂L/∂x = ∂L/∂y ⊙ (x − μ) / (y (n − correction)), and 0 where y = 0 (a kink)
     Shapes     x (…) → y (…)
     Errors     ValueError where n ≤ correction
     """
@@ -223,7 +223,7 @@ def norm(x, *, p=2, axis=None, keepdims=False):
     """The p-norm of the entries along the axes (p ≥ 1, or ∞); Euclidean unless p is given.
 
     Forward    y = (Σ |x|ᵖ)^(1/p), or max |x| for p = ∞
-    Backward   ∂L/∂x = ∂L/∂y ⊙ sign(x) (|x| / y)ᵖ⁻¹, and 0 where y = 0; for p = ∞ in equal parts to the largest
+    Backward   ∂L/∂x = ∂L/∂y ⊙ sign(x) (|x| / y)ᵖ⁻¹, 0 where y = 0; p = ∞: in equal parts to the largest
     Shapes     x (…) → y (…)
     Errors     ValueError for p < 1
     """

@@ -7,8 +7,8 @@ from ..autograd import primitive
 from .broadcast import normalize_axis, reduce_to
 
 __all__ = [
-    "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "broadcast_to", "flip", "roll", "tile",
-    "concatenate", "stack", "split", "chunk",
+    "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "broadcast_to", "flip", "roll",
+    "tile", "concatenate", "stack", "split", "chunk",
 ]  # fmt: skip
 
 

@@ -85,7 +85,14 @@ def mask(*shape):
 
 def unary(make=real):
     """One input, in every shape class."""
-    shapes = {"0-d": (), "empty": (0, 3), "one": (1,), "odd": (3, 5), "three axes": (2, 3, 4), "large": (301, 131)}
+    shapes = {
+        "0-d": (),
+        "empty": (0, 3),
+        "one": (1,),
+        "odd": (3, 5),
+        "three axes": (2, 3, 4),
+        "large": (301, 131),
+    }
     return [(name, make(*shape)) for name, shape in shapes.items()]
 
 
@@ -128,7 +135,7 @@ def by_op():
 def make_inputs(row, case, dtype):
     """The inputs of a case: the same numbers every time, and for both dtypes."""
     rng = np.random.default_rng(zlib.crc32(f"{row.op}/{case[0]}".encode()))
-    return [x(rng, dtype) if callable(x) else x for x in case[1:]]
+    return [np.asarray(x(rng, dtype)) if callable(x) else x for x in case[1:]]
 
 
 def is_float(x):
@@ -138,17 +145,13 @@ def is_float(x):
 def run(row, inputs, floor, cotangents=None):
     """Results on a floor, and the gradients of ⟨cotangents, results⟩ (random, the same for equal shapes)."""
     with kernels.use(floor):
-        leaves = [
-            Tensor(x, requires_grad=is_float(x)) if isinstance(x, np.ndarray) else x for x in inputs
-        ]
+        leaves = [Tensor(x, requires_grad=is_float(x)) if isinstance(x, np.ndarray) else x for x in inputs]
         results = row.function(*leaves)
         results = results if isinstance(results, tuple) else (results,)
         grown = [r for r in results if r.requires_grad]
         for i, r in enumerate(grown):
             r.backward(Tensor(cotangent(r.data, i)), retain_graph=i < len(grown) - 1)
-    gradients = [
-        x.grad if isinstance(x, Tensor) and is_float(x.data) else None for x in leaves
-    ]
+    gradients = [x.grad if isinstance(x, Tensor) and is_float(x.data) else None for x in leaves]
     return [r.data for r in results], gradients
 
 

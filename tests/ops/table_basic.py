@@ -44,6 +44,7 @@ def odd_numbers(*shape):
 
 
 UNARY = unary(apart)
+WIDE = unary(lambda *shape: apart(*shape, gap=0.7, offset=0.31))
 SMOOTH = unary(real)
 POSITIVE = unary(positive)
 
@@ -74,7 +75,7 @@ ARITHMETIC = [
     Row("clip", lambda a: ops.clip(a, min=-0.2), lambda np, a: np.maximum(a, -0.2), UNARY),
     Row("clip", lambda a: ops.clip(a, max=0.3), lambda np, a: np.minimum(a, 0.3), UNARY),
     Row("where", ops.where, lambda np, m, a, b: np.where(m, a, b),
-        [("0-d", mask(), real(), real()), ("empty", mask(0, 3), real(0, 3), real(3)), ("one", mask(1), real(1), real(1)),
+        [("0-d", mask(), real(), real()), ("empty", mask(0, 3), real(0, 3), real(1, 3)), ("one", mask(1), real(1), real(1)),
          ("odd", mask(3, 5), real(3, 5), real(3, 5)), ("broadcast", mask(3, 1), real(4), real(2, 1, 1)),
          ("large", mask(301, 131), real(131), real(301, 131))]),
     Row("where", lambda m, a: ops.where(m, a, 0.5), lambda np, m, a: np.where(m, a, 0.5),
@@ -104,11 +105,23 @@ ELEMENTARY = [
 
 COMPARISON = [
     *(
-        Row(name, getattr(ops, name), lambda np, a, b, name=name: getattr(np, name)(a, b), binary(apart), smooth=False)
+        Row(
+            name,
+            getattr(ops, name),
+            lambda np, a, b, name=name: getattr(np, name)(a, b),
+            binary(apart),
+            smooth=False,
+        )
         for name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal")
     ),
     *(
-        Row(name, getattr(ops, name), lambda np, a, b, name=name: getattr(np, name)(a, b), binary(mask), smooth=False)
+        Row(
+            name,
+            getattr(ops, name),
+            lambda np, a, b, name=name: getattr(np, name)(a, b),
+            binary(mask),
+            smooth=False,
+        )
         for name in ("logical_and", "logical_or", "logical_xor")
     ),
     Row("equal", lambda a: ops.equal(a, 2), lambda np, a: a == 2, unary(whole), smooth=False),
@@ -120,7 +133,7 @@ COMPARISON = [
 
 ACTIVATION = [
     Row("relu", ops.relu, lambda np, x: np.maximum(x, 0), UNARY),
-    Row("relu6", lambda x: ops.relu6(x * 20), lambda np, x: np.clip(x * 20, 0, 6), UNARY),
+    Row("relu6", ops.relu6, lambda np, x: np.clip(x, 0, 6), WIDE),
     Row("sigmoid", ops.sigmoid, sigmoid, SMOOTH),
     Row("log_sigmoid", ops.log_sigmoid, lambda np, x: -np.log(1 + np.exp(-x)), SMOOTH),
     Row("tanh", ops.tanh, lambda np, x: np.tanh(x), SMOOTH),
@@ -138,9 +151,9 @@ ACTIVATION = [
         lambda np, x, w: np.where(x > 0, x, x * np.reshape(w, (-1,) + (1,) * (np.ndim(x) - 2))),
         [("odd", apart(2, 3), real(3)), ("one", apart(2, 3), real(1)), ("three axes", apart(2, 3, 4), real(3)),
          ("empty", apart(0, 3), real(3)), ("large", apart(20, 3, 700), real(3))]),
-    Row("hard_sigmoid", lambda x: ops.hard_sigmoid(x * 10), lambda np, x: np.clip(x * 10 / 6 + 0.5, 0, 1), UNARY),
-    Row("hard_swish", lambda x: ops.hard_swish(x * 10), lambda np, x: x * 10 * np.clip(x * 10 / 6 + 0.5, 0, 1), UNARY),
-    Row("hard_tanh", lambda x: ops.hard_tanh(x * 10), lambda np, x: np.clip(x * 10, -1, 1), UNARY),
+    Row("hard_sigmoid", ops.hard_sigmoid, lambda np, x: np.clip(x / 6 + 0.5, 0, 1), WIDE),
+    Row("hard_swish", ops.hard_swish, lambda np, x: x * np.clip(x / 6 + 0.5, 0, 1), WIDE),
+    Row("hard_tanh", ops.hard_tanh, lambda np, x: np.clip(x, -1, 1), WIDE),
     Row("softsign", ops.softsign, lambda np, x: x / (1 + np.abs(x)), UNARY),
     Row("tanhshrink", ops.tanhshrink, lambda np, x: x - np.tanh(x), SMOOTH),
     Row("threshold", lambda x: ops.threshold(x, threshold=0.1, value=-3.0), lambda np, x: np.where(x > 0.1, x, -3.0),

@@ -56,10 +56,14 @@ def test_values_are_those_of_the_twin(op, floor):
             results, gradients = table.run(row, inputs, floor)
             for result, expected in zip(results, table.run_twin(row, inputs), strict=True):
                 table.close(result, expected, rtol, f"{name}, {np.dtype(dtype)}")
-                assert result.dtype.kind != "f" or result.dtype == dtype, f"{name}: {result.dtype} from {dtype}"
+                assert result.dtype.kind != "f" or result.dtype == dtype, (
+                    f"{name}: {result.dtype} from {dtype}"
+                )
             for x, copy, g in zip(inputs, copies, gradients, strict=True):
                 if isinstance(x, np.ndarray):
-                    assert np.array_equal(x, copy, equal_nan=x.dtype.kind == "f"), f"{name} wrote into its input"
+                    assert np.array_equal(x, copy, equal_nan=x.dtype.kind == "f"), (
+                        f"{name} wrote into its input"
+                    )
                 if g is not None:
                     assert (g.shape, g.dtype) == (x.shape, x.dtype), f"{name}: gradient {g.shape} {g.dtype}"
             COUNT["twin"] += 1
