@@ -20,7 +20,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Generator", "Tensor", "arange", "default_generator", "detect_anomaly", "enable_grad", "eye", "full",
-    "gradcheck", "is_grad_enabled", "kernels", "manual_seed", "no_grad", "ones", "ops", "rand", "randn", "tensor", "zeros",
+    "gradcheck", "is_grad_enabled", "kernels", "manual_seed", "no_grad", "ones", "ops", "rand", "randn",
+    "tensor", "zeros",
 ]  # fmt: skip
 
 _PARTS = ("data", "decoding", "metrics", "models", "nn", "optim", "tasks", "train")

@@ -83,6 +83,15 @@ def mask(*shape):
     return make
 
 
+SHAPES = {"0-d": (), "one": (1,), "odd": (3, 5), "three axes": (2, 3, 4), "large": (301, 131)}
+EMPTY = {"empty": (0, 3)}
+
+
+def of(shapes, make=real):
+    """One input in each of these shapes."""
+    return [(name, make(*shape)) for name, shape in shapes.items()]
+
+
 def unary(make=real):
     """One input, in every shape class."""
     shapes = {

@@ -62,25 +62,56 @@ ARITHMETIC = [
     Row("pow", lambda a: ops.pow(a, 0), lambda np, a: a * 0.0 + 1.0, UNARY),
     Row("pow", lambda a: ops.pow(a, -0.5), lambda np, a: a**-0.5, POSITIVE),
     Row("pow", lambda a: ops.pow(2.0, a), lambda np, a: 2.0**a, SMOOTH),
-    Row("remainder", ops.remainder, lambda np, a, b: np.mod(a, b), binary(apart, lambda *s: real(*s, low=5, high=6)),
-        hips=False),
-    Row("remainder", lambda a: ops.remainder(a, 0.7), lambda np, a: np.mod(a, 0.7),
-        unary(lambda *s: apart(*s, gap=0.7, offset=0.3)), rtol32=1e-3),
-    Row("maximum", ops.maximum, lambda np, a, b: np.maximum(a, b),
-        binary(apart, lambda *s: apart(*s, offset=0.031))),
+    Row(
+        "remainder",
+        ops.remainder,
+        lambda np, a, b: np.mod(a, b),
+        binary(apart, lambda *s: real(*s, low=5, high=6)),
+        hips=False,
+    ),
+    Row(
+        "remainder",
+        lambda a: ops.remainder(a, 0.7),
+        lambda np, a: np.mod(a, 0.7),
+        unary(lambda *s: apart(*s, gap=0.7, offset=0.3)),
+        rtol32=1e-3,
+    ),
+    Row(
+        "maximum",
+        ops.maximum,
+        lambda np, a, b: np.maximum(a, b),
+        binary(apart, lambda *s: apart(*s, offset=0.031)),
+    ),
     Row("maximum", lambda a: ops.maximum(a, 0.1), lambda np, a: np.maximum(a, 0.1), UNARY),
-    Row("minimum", ops.minimum, lambda np, a, b: np.minimum(a, b),
-        binary(apart, lambda *s: apart(*s, offset=0.031))),
+    Row(
+        "minimum",
+        ops.minimum,
+        lambda np, a, b: np.minimum(a, b),
+        binary(apart, lambda *s: apart(*s, offset=0.031)),
+    ),
     Row("clip", lambda a: ops.clip(a, min=-0.2, max=0.3), lambda np, a: np.clip(a, -0.2, 0.3), UNARY),
     Row("clip", lambda a: ops.clip(a, min=-0.2), lambda np, a: np.maximum(a, -0.2), UNARY),
     Row("clip", lambda a: ops.clip(a, max=0.3), lambda np, a: np.minimum(a, 0.3), UNARY),
-    Row("where", ops.where, lambda np, m, a, b: np.where(m, a, b),
-        [("0-d", mask(), real(), real()), ("empty", mask(0, 3), real(0, 3), real(1, 3)), ("one", mask(1), real(1), real(1)),
-         ("odd", mask(3, 5), real(3, 5), real(3, 5)), ("broadcast", mask(3, 1), real(4), real(2, 1, 1)),
-         ("large", mask(301, 131), real(131), real(301, 131))]),
-    Row("where", lambda m, a: ops.where(m, a, 0.5), lambda np, m, a: np.where(m, a, 0.5),
-        [("odd", mask(3, 5), real(3, 5)), ("broadcast", mask(5), real(3, 1))]),
-]  # fmt: skip
+    Row(
+        "where",
+        ops.where,
+        lambda np, m, a, b: np.where(m, a, b),
+        [
+            ("0-d", mask(), real(), real()),
+            ("empty", mask(0, 3), real(0, 3), real(0, 3)),
+            ("one", mask(1), real(1), real(1)),
+            ("odd", mask(3, 5), real(3, 5), real(3, 5)),
+            ("broadcast", mask(3, 1), real(4), real(2, 1, 1)),
+            ("large", mask(301, 131), real(131), real(301, 131)),
+        ],
+    ),
+    Row(
+        "where",
+        lambda m, a: ops.where(m, a, 0.5),
+        lambda np, m, a: np.where(m, a, 0.5),
+        [("odd", mask(3, 5), real(3, 5)), ("broadcast", mask(5), real(3, 1))],
+    ),
+]
 
 ELEMENTARY = [
     Row("neg", ops.neg, lambda np, x: -x, SMOOTH),
@@ -139,47 +170,107 @@ ACTIVATION = [
     Row("tanh", ops.tanh, lambda np, x: np.tanh(x), SMOOTH),
     Row("softplus", ops.softplus, lambda np, x: np.log(1 + np.exp(x)), SMOOTH),
     Row("gelu", ops.gelu, lambda np, x: x * 0.5 * (1 + special(np).erf(x / 2**0.5)), SMOOTH),
-    Row("gelu", lambda x: ops.gelu(x, approximate="tanh"),
-        lambda np, x: 0.5 * x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x**3))), SMOOTH),
+    Row(
+        "gelu",
+        lambda x: ops.gelu(x, approximate="tanh"),
+        lambda np, x: 0.5 * x * (1 + np.tanh((2 / math.pi) ** 0.5 * (x + 0.044715 * x**3))),
+        SMOOTH,
+    ),
     Row("silu", ops.silu, lambda np, x: x * sigmoid(np, x), SMOOTH),
     Row("mish", ops.mish, lambda np, x: x * np.tanh(np.log(1 + np.exp(x))), SMOOTH),
     Row("elu", lambda x: ops.elu(x, alpha=1.3), lambda np, x: elu(np, x, 1.3), UNARY),
     Row("selu", ops.selu, lambda np, x: 1.0507009873554805 * elu(np, x, 1.6732632423543772), UNARY),
     Row("celu", lambda x: ops.celu(x, alpha=0.7), lambda np, x: elu(np, x / 0.7, 1.0) * 0.7, UNARY),
-    Row("leaky_relu", lambda x: ops.leaky_relu(x, negative_slope=0.2), lambda np, x: np.where(x > 0, x, 0.2 * x), UNARY),
-    Row("prelu", ops.prelu,
+    Row(
+        "leaky_relu",
+        lambda x: ops.leaky_relu(x, negative_slope=0.2),
+        lambda np, x: np.where(x > 0, x, 0.2 * x),
+        UNARY,
+    ),
+    Row(
+        "prelu",
+        ops.prelu,
         lambda np, x, w: np.where(x > 0, x, x * np.reshape(w, (-1,) + (1,) * (np.ndim(x) - 2))),
-        [("odd", apart(2, 3), real(3)), ("one", apart(2, 3), real(1)), ("three axes", apart(2, 3, 4), real(3)),
-         ("empty", apart(0, 3), real(3)), ("large", apart(20, 3, 700), real(3))]),
+        [
+            ("odd", apart(2, 3), real(3)),
+            ("one", apart(2, 3), real(1)),
+            ("three axes", apart(2, 3, 4), real(3)),
+            ("empty", apart(0, 3), real(3)),
+            ("large", apart(20, 3, 700), real(3)),
+        ],
+    ),
     Row("hard_sigmoid", ops.hard_sigmoid, lambda np, x: np.clip(x / 6 + 0.5, 0, 1), WIDE),
     Row("hard_swish", ops.hard_swish, lambda np, x: x * np.clip(x / 6 + 0.5, 0, 1), WIDE),
     Row("hard_tanh", ops.hard_tanh, lambda np, x: np.clip(x, -1, 1), WIDE),
     Row("softsign", ops.softsign, lambda np, x: x / (1 + np.abs(x)), UNARY),
     Row("tanhshrink", ops.tanhshrink, lambda np, x: x - np.tanh(x), SMOOTH),
-    Row("threshold", lambda x: ops.threshold(x, threshold=0.1, value=-3.0), lambda np, x: np.where(x > 0.1, x, -3.0),
-        UNARY),
-    Row("glu", lambda x: ops.glu(x, axis=1), lambda np, x: glu(np, x),
-        [("odd", real(3, 6)), ("one", real(1, 2)), ("empty", real(0, 4)), ("empty axis", real(3, 0)),
-         ("three axes", real(2, 4, 3)), ("large", real(301, 64))]),
-]  # fmt: skip
+    Row(
+        "threshold",
+        lambda x: ops.threshold(x, threshold=0.1, value=-3.0),
+        lambda np, x: np.where(x > 0.1, x, -3.0),
+        UNARY,
+    ),
+    Row(
+        "glu",
+        lambda x: ops.glu(x, axis=1),
+        lambda np, x: glu(np, x),
+        [
+            ("odd", real(3, 6)),
+            ("one", real(1, 2)),
+            ("empty", real(0, 4)),
+            ("empty axis", real(3, 0)),
+            ("three axes", real(2, 4, 3)),
+            ("large", real(301, 64)),
+        ],
+    ),
+]
 
 
-ROWED = [("one", real(1)), ("row", real(5)), ("odd", real(3, 5)), ("three axes", real(2, 3, 4)), ("empty", real(0, 5)),
-         ("large", real(301, 131))]  # fmt: skip
-MASKED = [("odd", real(3, 5), mask(3, 5)), ("row mask", real(3, 5), mask(5)), ("column mask", real(3, 5), mask(3, 1)),
-          ("three axes", real(2, 3, 4), mask(2, 1, 4)), ("large", real(301, 131), mask(301, 131))]  # fmt: skip
+ROWED = [
+    ("one", real(1)),
+    ("row", real(5)),
+    ("odd", real(3, 5)),
+    ("three axes", real(2, 3, 4)),
+    ("empty", real(0, 5)),
+    ("large", real(301, 131)),
+]
+MASKED = [
+    ("odd", real(3, 5), mask(3, 5)),
+    ("row mask", real(3, 5), mask(5)),
+    ("column mask", real(3, 5), mask(3, 1)),
+    ("three axes", real(2, 3, 4), mask(2, 1, 4)),
+    ("large", real(301, 131), mask(301, 131)),
+]
 
 SOFTMAX = [
     Row("softmax", ops.softmax, lambda np, x: masked_softmax(np, x, True), ROWED),
-    Row("softmax", lambda x: ops.softmax(x, axis=0), lambda np, x: masked_softmax(np, x, True, 0), ROWED[:4] + ROWED[5:]),
+    Row(
+        "softmax",
+        lambda x: ops.softmax(x, axis=0),
+        lambda np, x: masked_softmax(np, x, True, 0),
+        ROWED[:4] + ROWED[5:],
+    ),
     Row("softmax", lambda x: ops.softmax(x * 300), None, ROWED),
     Row("softmax", ops.softmax, masked_softmax, MASKED),
-    Row("softmax", lambda x, m: ops.softmax(x, m, axis=0), lambda np, x, m: masked_softmax(np, x, m, 0), MASKED),
+    Row(
+        "softmax",
+        lambda x, m: ops.softmax(x, m, axis=0),
+        lambda np, x, m: masked_softmax(np, x, m, 0),
+        MASKED,
+    ),
     Row("log_softmax", ops.log_softmax, lambda np, x: np.log(masked_softmax(np, x, True)), ROWED),
-    Row("log_softmax", lambda x: ops.log_softmax(x, axis=0), lambda np, x: np.log(masked_softmax(np, x, True, 0)),
-        ROWED[:4] + ROWED[5:]),
-    Row("log_softmax", lambda x, m: ops.where(m, ops.log_softmax(x, m), 0.0),
-        lambda np, x, m: np.where(m, np.log(np.where(m, masked_softmax(np, x, m), 1.0)), 0.0), MASKED),
-]  # fmt: skip
+    Row(
+        "log_softmax",
+        lambda x: ops.log_softmax(x, axis=0),
+        lambda np, x: np.log(masked_softmax(np, x, True, 0)),
+        ROWED[:4] + ROWED[5:],
+    ),
+    Row(
+        "log_softmax",
+        lambda x, m: ops.where(m, ops.log_softmax(x, m), 0.0),
+        lambda np, x, m: np.where(m, np.log(np.where(m, masked_softmax(np, x, m), 1.0)), 0.0),
+        MASKED,
+    ),
+]
 
 ROWS = ARITHMETIC + ELEMENTARY + COMPARISON + ACTIVATION + SOFTMAX
