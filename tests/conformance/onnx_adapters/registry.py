@@ -1,0 +1,20 @@
+"""The table of adapters: an ONNX operator, as operations of ours."""
+
+ADAPTERS = {}
+"""operator → (function of a Call, the dtypes of its outputs)."""
+
+
+def adapter(*operators, out="T"):
+    """Register a function for operators. out: the dtypes of its results, the last for all that follow.
+
+    "T" is the dtype of the first input, "T1" of the second, …; "as is" the result's own; or a dtype's name.
+    """
+    dtypes = (out,) if isinstance(out, str) else tuple(out)
+
+    def register(function):
+        for operator in operators:
+            assert operator not in ADAPTERS, f"two adapters for {operator}"
+            ADAPTERS[operator] = (function, dtypes)
+        return function
+
+    return register
