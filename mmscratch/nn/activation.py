@@ -186,10 +186,7 @@ class PReLU(Module):
             raise ValueError(
                 f"PReLU: x has shape {tuple(x.shape)}, expected (…, {self.num_parameters}, …): channels on axis 1"
             )
-        weight = self.weight
-        if self.num_parameters > 1:
-            weight = ops.reshape(weight, shape=(self.num_parameters,) + (1,) * (x.ndim - 2))
-        return ops.prelu(x, weight)
+        return ops.prelu(x, self.weight)
 
     def extra_repr(self):
         return f"num_parameters={self.num_parameters}"

@@ -111,10 +111,13 @@ class _InstanceNorm(_RunningNorm):
     Shapes     x (B, C, S…), weight, bias (C,) → y (B, C, S…)
     Errors     ValueError for another rank or number of channels
 
-    With ``track_running_stats`` evaluation uses running averages, as ``BatchNorm`` does.
+    With ``track_running_stats`` evaluation uses running averages, as ``BatchNorm`` does
+    (``num_batches_tracked`` stays 0, as in PyTorch).
     """
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=False, track_running_stats=False):
+        if momentum is None:
+            raise ValueError(f"{type(self).__name__}: momentum must be a number, got None")
         super().__init__(num_features, eps, momentum, affine, track_running_stats)
 
     def forward(self, x):
@@ -129,7 +132,7 @@ class _InstanceNorm(_RunningNorm):
         return ops.instance_norm(x, self.weight, self.bias, eps=self.eps)
 
     def _track(self, x):
-        momentum, space = self._count(), tuple(range(2, x.ndim))
+        momentum, space = self.momentum, tuple(range(2, x.ndim))
         with no_grad():
             seen = ops.mean(ops.mean(x, axis=space), axis=0), ops.mean(ops.var(x, axis=space), axis=0)
             for running, batch in zip((self.running_mean, self.running_var), seen, strict=True):
