@@ -7,7 +7,7 @@ Error: that of the products (D and Lk roundings) and of softmax.
 
 import numpy as np
 
-from .launch import BLOCK, block_max, block_sum, cached, cuda, device, kernel, launch_rows, math
+from .launch import BLOCK, block_max, block_sum, cached, cuda, device, kernel, launch_rows, math, smaller
 from .linear import matmul
 from .stride import broadcast_strides
 
@@ -44,7 +44,7 @@ def _softmax_kernel(dtype, see):
             i = r % queries
             head = r // queries
             at = head // heads * mask_steps[0] + head % heads * mask_steps[1] + i * mask_steps[2]
-            seen = min(keys, i + 1) if causal else keys
+            seen = smaller(keys, i + 1) if causal else keys
             top = low
             for j in range(t, seen, cuda.blockDim.x):
                 v = see(scale * score[base + j], mask, at + j * mask_steps[3], low)

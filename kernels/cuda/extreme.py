@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .launch import BLOCK, cached, cuda, device, kernel
+from .launch import BLOCK, cached, cuda, device, kernel, smaller
 
 __all__ = ["arg_kernels", "topk_kernel"]
 
@@ -96,7 +96,7 @@ def topk_kernel(dtype):
         for r in range(cuda.blockIdx.x, rows * parts, cuda.gridDim.x):
             base = r // parts * length
             first = r % parts * chunk
-            last = min(length, first + chunk)
+            last = smaller(length, first + chunk)
             won, won_place = T(0), np.int64(-1)
             for j in range(k):
                 best, place = T(0), np.int64(-1)

@@ -8,7 +8,7 @@ every sum, and its last bit, is always the same.
 import math as host_math
 
 from .elementwise import full
-from .launch import cuda, kernel, launch_each
+from .launch import cuda, kernel, launch_each, smaller
 from .memory import empty
 from .stride import split_axis
 
@@ -31,7 +31,7 @@ def _take_add(dx, dy, index, places, width, rows, share, ranges):
     for item in range(cuda.grid(1), ranges * width, cuda.gridsize(1)):
         part = item // width
         column = item - part * width
-        first, last = part * share, min(rows, (part + 1) * share)
+        first, last = part * share, smaller(rows, (part + 1) * share)
         for row in range(first, last):
             dx[row * width + column] = 0
         for place in range(places):

@@ -45,7 +45,7 @@ MAX_BLOCKS = 2 if SIMULATOR else 1 << 16
 
 __all__ = [
     "BLOCK", "IMPLEMENTATION", "SIMULATOR", "block_max", "block_sum", "cached", "cuda", "device", "kernel",
-    "launch", "launch_each", "launch_rows", "math",
+    "larger", "launch", "launch_each", "launch_rows", "math", "smaller",
 ]  # fmt: skip
 
 cached = functools.cache
@@ -82,6 +82,20 @@ def launch_rows(function, rows, length, *arguments):
         while threads < min(length, BLOCK):
             threads *= 2
         launch(function, min(rows, MAX_BLOCKS), threads, *arguments)
+
+
+# ── in kernels ───────────────────────────────────────────────────────────────────────────────────
+# Python's min and max do not compile in the CUDA of every Numba (0.68: "Signature mismatch").
+@device
+def smaller(a, b):
+    """The smaller of two integers."""
+    return a if a < b else b
+
+
+@device
+def larger(a, b):
+    """The larger of two integers."""
+    return a if a > b else b
 
 
 # ── sums over a block, through shared memory ─────────────────────────────────────────────────────

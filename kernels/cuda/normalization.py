@@ -6,14 +6,14 @@ mean, result); sums are in float64, so y has one rounding beyond those of its ow
 
 import numpy as np
 
-from .launch import BLOCK, SIMULATOR, block_sum, cached, cuda, kernel, launch_each, launch_rows, math
+from .launch import BLOCK, SIMULATOR, block_sum, cached, cuda, kernel, launch_each, launch_rows, math, smaller
 from .memory import empty
 from .reduce import reduce_rows_into
 
 __all__ = ["normalize", "normalize_backward"]
 
 LONG = BLOCK
-"""So many positions of a channel are worth a block; where there are fewer, neighbouring threads take channels."""
+"""So many positions of a channel are worth a block; of fewer, neighbouring threads take channels."""
 
 SERIAL_CHUNK = 4 if SIMULATOR else 256
 """Entries of a channel that one thread sums, where a channel's entries do not lie together."""
@@ -115,7 +115,7 @@ def _channel_threads(
         part = item // width
         c = item - part * width
         along, total = np.float64(0), np.float64(0)
-        for i in range(part * chunk, min(count, (part + 1) * chunk)):
+        for i in range(part * chunk, smaller(count, (part + 1) * chunk)):
             b = i // positions
             at = (b * width + c) * positions + i % positions
             r = c // channels if shared else b * groups + c // channels

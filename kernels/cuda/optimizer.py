@@ -6,7 +6,7 @@ One pass over the parameter and its state: each entry is one thread's from begin
 import numpy as np
 
 from .elementwise import full
-from .launch import BLOCK, SIMULATOR, block_sum, cached, cuda, kernel, launch_each, launch_rows, math
+from .launch import BLOCK, SIMULATOR, block_sum, cached, cuda, kernel, launch_each, launch_rows, math, smaller
 from .memory import empty
 
 __all__ = ["adagrad_step", "adam_step", "clip_global_norm", "sgd_step"]
@@ -81,7 +81,7 @@ def _squares(partial, slot, x, count, chunk, parts):
     scratch = cuda.shared.array(BLOCK, np.float64)
     for part in range(cuda.blockIdx.x, parts, cuda.gridDim.x):
         total = np.float64(0)
-        for i in range(part * chunk + cuda.threadIdx.x, min(count, (part + 1) * chunk), cuda.blockDim.x):
+        for i in range(part * chunk + cuda.threadIdx.x, smaller(count, (part + 1) * chunk), cuda.blockDim.x):
             total += np.float64(x[i]) * np.float64(x[i])
         total = block_sum(scratch, total)
         if cuda.threadIdx.x == 0:

@@ -8,7 +8,7 @@ windows that hold it, so nothing is scattered and the order of every sum is fixe
 import numpy as np
 
 from .elementwise import full
-from .launch import cached, cuda, device, kernel, launch_each
+from .launch import cached, cuda, device, kernel, larger, launch_each, smaller
 from .memory import empty
 
 __all__ = ["pool", "pool_backward"]
@@ -50,7 +50,7 @@ def _counted(o, d, g, padded):
 
 @device
 def _divisor(o0, o1, o2, g, padded):
-    return max(1, _counted(o0, 0, g, padded) * _counted(o1, 1, g, padded) * _counted(o2, 2, g, padded))
+    return larger(1, _counted(o0, 0, g, padded) * _counted(o1, 1, g, padded) * _counted(o2, 2, g, padded))
 
 
 @device
@@ -59,7 +59,7 @@ def _first_window(i, d, g):
     if g[6 + d] == 0:
         return i * g[3 + d] // g[d]
     reach = i + g[12 + d] - (g[6 + d] - 1) * g[15 + d]
-    return max(0, (reach + g[9 + d] - 1) // g[9 + d])
+    return larger(0, (reach + g[9 + d] - 1) // g[9 + d])
 
 
 @device
@@ -67,7 +67,7 @@ def _last_window(i, d, g):
     """The last one."""
     if g[6 + d] == 0:
         return ((i + 1) * g[3 + d] + g[d] - 1) // g[d] - 1
-    return min(g[3 + d] - 1, (i + g[12 + d]) // g[9 + d])
+    return smaller(g[3 + d] - 1, (i + g[12 + d]) // g[9 + d])
 
 
 @device

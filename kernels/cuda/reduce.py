@@ -9,7 +9,7 @@ import math as host_math
 import numpy as np
 
 from .extreme import arg_kernels, topk_kernel
-from .launch import BLOCK, SIMULATOR, cached, cuda, device, kernel, launch_each, launch_rows
+from .launch import BLOCK, SIMULATOR, cached, cuda, device, kernel, launch_each, launch_rows, smaller
 from .memory import empty
 from .stride import collapse, contiguous, offset, split_axis
 
@@ -82,7 +82,7 @@ def _kernels(kind, dtype):
             part = r % parts
             base = offset(r // parts, kept, kept_strides)
             total = start
-            for i in range(part * chunk + t, min(length, (part + 1) * chunk), cuda.blockDim.x):
+            for i in range(part * chunk + t, smaller(length, (part + 1) * chunk), cuda.blockDim.x):
                 total = combine(total, T(x[base + offset(i, over, over_strides)]))
             cuda.syncthreads()
             scratch[t] = total
@@ -104,7 +104,7 @@ def _kernels(kind, dtype):
             out = r - part * outputs
             base = offset(out, kept, kept_strides)
             total = start
-            for i in range(part * chunk, min(length, (part + 1) * chunk)):
+            for i in range(part * chunk, smaller(length, (part + 1) * chunk)):
                 total = combine(total, T(x[base + offset(i, over, over_strides)]))
             y[out * parts + part] = total
 

@@ -13,7 +13,7 @@ by one thread a result. Long sums with few results are cut into parts which are 
 Error: sums are kept in the dtype of the operands, k roundings at most for k terms.
 """
 
-from .launch import SIMULATOR, cached, cuda, device, kernel, launch, launch_each
+from .launch import SIMULATOR, cached, cuda, device, kernel, larger, launch, launch_each, smaller
 from .memory import empty
 from .reduce import reduce_rows_into
 
@@ -82,14 +82,14 @@ def _kernels(dtype, load_a, load_b, store):
         t = cuda.threadIdx.x
         tx, ty = t % SIDE, t // SIDE
         tiles_m, tiles_n = (m_size + TILE - 1) // TILE, (n_size + TILE - 1) // TILE
-        parts = max(1, (k_size + chunk - 1) // chunk)
+        parts = larger(1, (k_size + chunk - 1) // chunk)
         for tile in range(cuda.blockIdx.x, tiles_m * tiles_n * parts * z_size, cuda.gridDim.x):
             n0 = tile % tiles_n * TILE
             m0 = tile // tiles_n % tiles_m * TILE
             part = tile // (tiles_n * tiles_m) % parts
             z = tile // (tiles_n * tiles_m * parts)
             from_a, from_b = origin(z, pa), origin(z, pb)
-            k_end = min(k_size, (part + 1) * chunk)
+            k_end = smaller(k_size, (part + 1) * chunk)
             for i in range(EACH):
                 for j in range(EACH):
                     acc[i, j] = T(0)
@@ -126,7 +126,7 @@ def _kernels(dtype, load_a, load_b, store):
     @kernel
     def slim(out, a, b, extra, sizes, chunk, part_step, pa, pb, po):
         z_size, m_size, n_size, k_size = sizes
-        parts = max(1, (k_size + chunk - 1) // chunk)
+        parts = larger(1, (k_size + chunk - 1) // chunk)
         for item in range(cuda.grid(1), z_size * parts * m_size * n_size, cuda.gridsize(1)):
             n = item % n_size
             m = item // n_size % m_size
@@ -134,7 +134,7 @@ def _kernels(dtype, load_a, load_b, store):
             z = item // (n_size * m_size * parts)
             from_a, from_b = origin(z, pa), origin(z, pb)
             total = T(0)
-            for k in range(part * chunk, min(k_size, (part + 1) * chunk)):
+            for k in range(part * chunk, smaller(k_size, (part + 1) * chunk)):
                 total += load_a(a, from_a, m, k, pa) * load_b(b, from_b, k, n, pb)
             store(out, origin(z, po) + part * part_step, m, n, total, extra, po)
 
