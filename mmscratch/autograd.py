@@ -156,8 +156,10 @@ class Node:
             return
         pending = {self.step: _gradients(self.step, self.slot, gradient)}
         queue = [(-self.step.birth, self.step)]
+        push, pop = heapq.heappush, heapq.heappop
+        anomaly = _mode.anomaly
         while queue:
-            step = heapq.heappop(queue)[1]
+            step = pop(queue)[1]
             results = _walk(step, pending.pop(step), retain_graph)
             for target, slot, g in zip(step.targets, step.slots, results, strict=True):
                 if target is None or g is None:
@@ -166,13 +168,13 @@ class Node:
                     g = g()
                     if g is None:
                         continue
-                if _mode.anomaly:
+                if anomaly:
                     _refuse_nonfinite(g, f"the gradient of {step.op}", step.origin)
-                if isinstance(target, Node):
+                if type(target) is not Step:
                     _accumulate(target, g)
                 elif target not in pending:
                     pending[target] = _gradients(target, slot, g)
-                    heapq.heappush(queue, (-target.birth, target))
+                    push(queue, (-target.birth, target))
                 else:
                     seen = pending[target]
                     seen[slot] = g if seen[slot] is None else _add(seen[slot], g)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..autograd import primitive
-from .broadcast import broadcast_shapes, floor_of, is_array, reduce_to
+from .broadcast import broadcast_shapes, floor_of, is_array, meet, reduce_to
 
 __all__ = ["add", "sub", "mul", "div", "pow", "remainder", "maximum", "minimum", "clip", "where"]
 
@@ -19,8 +19,7 @@ def add(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = floor_of("add", a, b)
-    broadcast_shapes("add", a, b)
+    k = meet("add", a, b)
 
     def backward(dy):
         return reduce_to(dy, a), reduce_to(dy, b)
@@ -37,8 +36,7 @@ def sub(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = floor_of("sub", a, b)
-    broadcast_shapes("sub", a, b)
+    k = meet("sub", a, b)
 
     def backward(dy):
         return reduce_to(dy, a), lambda: reduce_to(k.map("neg", dy), b)
@@ -55,8 +53,7 @@ def mul(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = floor_of("mul", a, b)
-    broadcast_shapes("mul", a, b)
+    k = meet("mul", a, b)
 
     def backward(dy):
         return lambda: reduce_to(k.map("mul", dy, b), a), lambda: reduce_to(k.map("mul", dy, a), b)
@@ -73,8 +70,7 @@ def div(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = floor_of("div", a, b)
-    broadcast_shapes("div", a, b)
+    k = meet("div", a, b)
     if not any(is_array(x) and x.dtype.kind == "f" for x in (a, b)):
         a, b = (k.cast(x, "float32") if is_array(x) else x for x in (a, b))
     y = k.map("div", a, b)
@@ -96,8 +92,7 @@ def pow(a, b):
     Errors     ValueError where the shapes do not broadcast
     Note       A negative base takes whole exponents only (else not-a-number), and has no gradient for b.
     """
-    k = floor_of("pow", a, b)
-    broadcast_shapes("pow", a, b)
+    k = meet("pow", a, b)
     y = k.map("pow", a, b)
 
     def backward(dy):
@@ -131,8 +126,7 @@ def remainder(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = floor_of("remainder", a, b)
-    broadcast_shapes("remainder", a, b)
+    k = meet("remainder", a, b)
 
     def backward(dy):
         def db():
@@ -159,8 +153,7 @@ def maximum(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = floor_of("maximum", a, b)
-    broadcast_shapes("maximum", a, b)
+    k = meet("maximum", a, b)
 
     def backward(dy):
         return (
@@ -180,8 +173,7 @@ def minimum(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = floor_of("minimum", a, b)
-    broadcast_shapes("minimum", a, b)
+    k = meet("minimum", a, b)
 
     def backward(dy):
         return (

@@ -5,12 +5,15 @@ The one place where a gradient is summed back to its input's shape.
 
 import functools
 
+from numpy import ndarray
+
 from .. import kernels
 
 __all__ = [
     "broadcast_shapes",
     "floor_of",
     "is_array",
+    "meet",
     "normalize_axes",
     "normalize_axis",
     "reduce_to",
@@ -32,6 +35,14 @@ def floor_of(op, *operands):
         f"{op}: expected a tensor or an array, got {' and '.join(type(x).__name__ for x in operands)}; "
         "wrap it with tensor(…)"
     )
+
+
+def meet(op, a, b):
+    """The floor of two operands that broadcast against each other, or an error naming op and both shapes."""
+    if type(a) is ndarray and (type(b) is float or (type(b) is ndarray and a.shape == b.shape)):
+        return kernels.of(a)  # the common cases first: small operations should not pay for the check
+    broadcast_shapes(op, a, b)
+    return floor_of(op, a, b)
 
 
 def shape_of(x):

@@ -1,7 +1,7 @@
 """Comparisons and logic, entry by entry: data of truth values, without a gradient."""
 
 from ..autograd import primitive
-from .broadcast import broadcast_shapes, floor_of
+from .broadcast import floor_of, meet
 
 __all__ = [
     "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
@@ -13,8 +13,7 @@ def _pair(name, symbol, errors="ValueError where the shapes do not broadcast"):
     """A rule of two operands whose result is bool."""
 
     def rule(a, b):
-        k = floor_of(name, a, b)
-        broadcast_shapes(name, a, b)
+        k = meet(name, a, b)
         return k.map(name, a, b), None
 
     rule.__name__ = rule.__qualname__ = name

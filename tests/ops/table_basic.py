@@ -101,9 +101,19 @@ ARITHMETIC = [
             ("empty", mask(0, 3), real(0, 3), real(0, 3)),
             ("one", mask(1), real(1), real(1)),
             ("odd", mask(3, 5), real(3, 5), real(3, 5)),
-            ("broadcast", mask(3, 1), real(4), real(2, 1, 1)),
-            ("large", mask(301, 131), real(131), real(301, 131)),
+            ("large", mask(301, 131), real(301, 131), real(301, 131)),
         ],
+    ),
+    Row(
+        "where",
+        ops.where,
+        lambda np, m, a, b: np.where(m, a, b),
+        [
+            ("broadcast", mask(3, 1), real(4), real(2, 1, 1)),
+            ("broadcast empty", mask(0, 3), real(3), real(1, 3)),
+            ("broadcast large", mask(301, 131), real(131), real(301, 1)),
+        ],
+        hips=False,  # HIPS does not sum the gradient of where over the repeated axes
     ),
     Row(
         "where",
