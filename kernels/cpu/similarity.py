@@ -7,7 +7,7 @@ from .threads import LARGE
 
 __all__ = ["l2_normalize", "l2_normalize_backward", "cosine_topk"]
 
-_TILE = 1 << 20
+TILE = 1 << 20
 """Scores held at a time: 4 MB in float32, whatever the size of the database."""
 
 
@@ -59,7 +59,7 @@ def _search(loops, queries, database, normalized, score, index):
     # A BLAS dot product of unit vectors is off by at most about width · ε.
     slack = (width + 8) * float(np.finfo(queries.dtype).eps)
     kept = np.zeros(len(queries), np.int64)
-    block = max(1, _TILE // max(len(queries), width))
+    block = max(1, TILE // max(len(queries), width))
     for first in range(0, len(database), block):
         rows = database[first : first + block]
         norms = np.ones(len(rows)) if normalized else loops.lengths(rows)

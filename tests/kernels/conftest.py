@@ -1,5 +1,7 @@
 """The floors and the dtypes that every kernel test runs over."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -19,13 +21,21 @@ def loops(monkeypatch):
     """The cpu floor with its compiled loops serving arrays of every size (but the empty ones)."""
     if not kernels.has_numba():
         pytest.skip("Numba is not installed")
-    import importlib
-
     for file in ("elementwise", "reduce", "indexing", "softmax", "loss", "similarity", "random"):
         module = importlib.import_module(f"mmscratch.kernels.cpu.{file}")
         for name in {"LARGE", "MANY"} & set(vars(module)):
             monkeypatch.setattr(module, name, 1)
     return kernels.floor("cpu")
+
+
+@pytest.fixture(params=["reference", "cpu", "loops"])
+def served(request):
+    """Both host floors, and cpu with its loops serving arrays of every size."""
+    if request.param == "loops":
+        return request.getfixturevalue("loops")
+    if request.param == "cpu" and not kernels.has_numba():
+        pytest.skip("Numba is not installed")
+    return kernels.floor(request.param)
 
 
 @pytest.fixture(params=[np.float32, np.float64], ids=["float32", "float64"])
