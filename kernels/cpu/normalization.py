@@ -15,6 +15,7 @@ SMALL = 1 << 15
 """Below so many entries one thread is quicker than waking the others."""
 
 CHUNKS = 32
+"""Pieces in which sets go to threads."""
 
 
 def normalize(x, weight, bias, eps, across_batch, center):
@@ -28,8 +29,9 @@ def normalize(x, weight, bias, eps, across_batch, center):
     y = np.empty_like(x)
     mean = np.empty((1 if across_batch else batch, groups), x.dtype)
     rstd = np.empty_like(mean)
+    inputs = (x.reshape(-1), weight, bias, float(eps), bool(across_batch), bool(center))
     forward = _forward if x.size < SMALL else _forward_wide
-    forward(_chunks(mean), x, weight, bias, float(eps), across_batch, center, y, mean, rstd)
+    forward(x.shape, *inputs, y.reshape(-1), mean.reshape(-1), rstd.reshape(-1))
     return y, mean, rstd
 
 
@@ -44,11 +46,11 @@ def normalize_backward(dy, x, weight, mean, rstd, across_batch, center):
         dx, *rest = normalize_backward(_transposed(dy), _transposed(x), weight, mean, rstd, True, center)
         return _transposed(dx), *rest
     dx = np.empty_like(x)
-    sums = np.zeros((_chunks(mean), 2, groups * channels))
+    dweight, dbias = np.zeros((2, 1 if x.size < SMALL else CHUNKS, groups * channels))
+    inputs = (dy.reshape(-1), x.reshape(-1), weight, mean.reshape(-1), rstd.reshape(-1))
     backward = _backward if x.size < SMALL else _backward_wide
-    backward(sums, dy, x, weight, mean, rstd, across_batch, center, dx)
-    dweight, dbias = sums.sum(axis=0).astype(x.dtype)
-    return dx, dweight.copy(), dbias.copy()
+    backward(x.shape, dweight, dbias, *inputs, bool(across_batch), bool(center), dx.reshape(-1))
+    return dx, dweight.sum(axis=0).astype(x.dtype), dbias.sum(axis=0).astype(x.dtype)
 
 
 def _transposed(x):
@@ -56,115 +58,111 @@ def _transposed(x):
     return np.ascontiguousarray(x.transpose(3, 1, 2, 0))
 
 
-def _chunks(mean):
-    return min(CHUNKS, mean.size)
-
-
 @njit
-def _moment(x, shift, square):
+def _moment(x, start, stop, shift, square):
     """Σ (x − shift), or Σ (x − shift)², in eight running sums: one alone could not be vectorised."""
     sums = np.zeros(8)
-    whole = x.size // 8 * 8
-    for i in range(0, whole, 8):
+    whole = start + (stop - start) // 8 * 8
+    for i in range(start, whole, 8):
         for j in range(8):
             value = np.float64(x[i + j]) - shift
             sums[j] += value * value if square else value
-    for i in range(whole, x.size):
+    for i in range(whole, stop):
         value = np.float64(x[i]) - shift
         sums[0] += value * value if square else value
     return sums.sum()
 
 
 @njit
-def _members(s, batch, groups, across_batch):
-    """Set s: the first of its b, the one past its last, and its g."""
+def _blocks(s, shape, across_batch):
+    """Set s: its g, and where its blocks of K·L neighbours start: first, one past the last, and the step."""
+    batch, groups, channels, length = shape
+    block = channels * length
     if across_batch:
-        return 0, batch, s
-    return s // groups, s // groups + 1, s % groups
+        return s, s * block, (batch * groups + s) * block, groups * block
+    return s % groups, s * block, (s + 1) * block, block
 
 
 @njit
-def _forward_chunk(start, stop, x, weight, bias, eps, across_batch, center, y, mean, rstd):
-    batch, groups, channels, length = x.shape
-    for s in range(start, stop):
-        first, last, g = _members(s, batch, groups, across_batch)
-        count = (last - first) * channels * length
-        mu = 0.0
-        if center:
-            for b in range(first, last):
-                mu += _moment(x[b, g].reshape(-1), 0.0, False)
-            mu /= count
-        variance = 0.0
-        for b in range(first, last):
-            variance += _moment(x[b, g].reshape(-1), mu, True)
-        r = 1 / np.sqrt(variance / count + eps)
-        mean.reshape(-1)[s], rstd.reshape(-1)[s] = mu, r
-        w, a = weight[g * channels : (g + 1) * channels], bias[g * channels : (g + 1) * channels]
-        for b in range(first, last):
-            if length == 1:
-                for k in range(channels):
-                    y[b, g, k, 0] = (x[b, g, k, 0] - mu) * r * w[k] + a[k]
-            else:
-                for k in range(channels):
-                    for j in range(length):
-                        y[b, g, k, j] = (x[b, g, k, j] - mu) * r * w[k] + a[k]
+def _forward_set(s, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
+    """One set; x and y are flat."""
+    _, _, channels, length = shape
+    g, first, last, step = _blocks(s, shape, across_batch)
+    block = channels * length
+    count = (last - first) // step * block
+    mu, variance = 0.0, 0.0
+    if center:
+        for at in range(first, last, step):
+            mu += _moment(x, at, at + block, 0.0, False)
+        mu /= count
+    for at in range(first, last, step):
+        variance += _moment(x, at, at + block, mu, True)
+    r = 1 / np.sqrt(variance / count + eps)
+    mean[s], rstd[s] = mu, r
+    k = g * channels
+    for at in range(first, last, step):
+        if length == 1:
+            for j in range(channels):
+                y[at + j] = (x[at + j] - mu) * r * weight[k + j] + bias[k + j]
+        else:
+            for c in range(channels):
+                w, a = weight[k + c], bias[k + c]
+                for i in range(at + c * length, at + (c + 1) * length):
+                    y[i] = (x[i] - mu) * r * w + a
 
 
 @njit
-def _backward_chunk(start, stop, sums, dy, x, weight, mean, rstd, across_batch, center, dx):
-    batch, groups, channels, length = x.shape
-    for s in range(start, stop):
-        first, last, g = _members(s, batch, groups, across_batch)
-        count = (last - first) * channels * length
-        mu, r = np.float64(mean.reshape(-1)[s]), np.float64(rstd.reshape(-1)[s])
-        here = slice(g * channels, (g + 1) * channels)
-        w, dweight, dbias = weight[here], sums[0, here], sums[1, here]
-        mean_g, mean_gx = 0.0, 0.0
-        for b in range(first, last):
-            for k in range(channels):
-                total, total_x = 0.0, 0.0
-                for j in range(length):
-                    total += dy[b, g, k, j]
-                    total_x += dy[b, g, k, j] * ((x[b, g, k, j] - mu) * r)
-                dbias[k] += total
-                dweight[k] += total_x
-                mean_g += w[k] * total
-                mean_gx += w[k] * total_x
-        mean_g = mean_g / count if center else 0.0
-        mean_gx /= count
-        for b in range(first, last):
-            for k in range(channels):
-                for j in range(length):
-                    x_hat = (x[b, g, k, j] - mu) * r
-                    dx[b, g, k, j] = r * (w[k] * dy[b, g, k, j] - mean_g - x_hat * mean_gx)
+def _backward_set(s, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+    """One set; dy, x and dx are flat. dweight and dbias gather the sums over sets."""
+    _, _, channels, length = shape
+    g, first, last, step = _blocks(s, shape, across_batch)
+    block = channels * length
+    count = (last - first) // step * block
+    mu, r = np.float64(mean[s]), np.float64(rstd[s])
+    k = g * channels
+    mean_g, mean_gx = 0.0, 0.0
+    for at in range(first, last, step):
+        for c in range(channels):
+            total, total_x = 0.0, 0.0
+            for i in range(at + c * length, at + (c + 1) * length):
+                total += dy[i]
+                total_x += dy[i] * ((x[i] - mu) * r)
+            dbias[k + c] += total
+            dweight[k + c] += total_x
+            mean_g += weight[k + c] * total
+            mean_gx += weight[k + c] * total_x
+    mean_g = mean_g / count if center else 0.0
+    mean_gx /= count
+    for at in range(first, last, step):
+        for c in range(channels):
+            w = weight[k + c]
+            for i in range(at + c * length, at + (c + 1) * length):
+                dx[i] = r * (w * dy[i] - mean_g - (x[i] - mu) * r * mean_gx)
 
 
+# ── all sets: by one thread, and by several ──────────────────────────────────────────────────────
 @njit
-def _range(chunk, chunks, sets):
-    return chunk * sets // chunks, (chunk + 1) * sets // chunks
-
-
-@njit
-def _forward(chunks, x, weight, bias, eps, across_batch, center, y, mean, rstd):
-    _forward_chunk(0, mean.size, x, weight, bias, eps, across_batch, center, y, mean, rstd)
+def _forward(shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
+    for s in range(mean.size):
+        _forward_set(s, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd)
 
 
 @njit(parallel=True)
-def _forward_wide(chunks, x, weight, bias, eps, across_batch, center, y, mean, rstd):
-    for c in prange(chunks):
-        start, stop = _range(c, chunks, mean.size)
-        _forward_chunk(start, stop, x, weight, bias, eps, across_batch, center, y, mean, rstd)
+def _forward_wide(shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
+    for chunk in prange(CHUNKS):
+        for s in range(chunk * mean.size // CHUNKS, (chunk + 1) * mean.size // CHUNKS):
+            _forward_set(s, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd)
 
 
 @njit
-def _backward(sums, dy, x, weight, mean, rstd, across_batch, center, dx):
-    for c in range(len(sums)):
-        start, stop = _range(c, len(sums), mean.size)
-        _backward_chunk(start, stop, sums[c], dy, x, weight, mean, rstd, across_batch, center, dx)
+def _backward(shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+    for s in range(mean.size):
+        _backward_set(s, shape, dweight[0], dbias[0], dy, x, weight, mean, rstd, across_batch, center, dx)
 
 
 @njit(parallel=True)
-def _backward_wide(sums, dy, x, weight, mean, rstd, across_batch, center, dx):
-    for c in prange(len(sums)):
-        start, stop = _range(c, len(sums), mean.size)
-        _backward_chunk(start, stop, sums[c], dy, x, weight, mean, rstd, across_batch, center, dx)
+def _backward_wide(shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+    for chunk in prange(CHUNKS):
+        dw, db = dweight[chunk], dbias[chunk]
+        for s in range(chunk * mean.size // CHUNKS, (chunk + 1) * mean.size // CHUNKS):
+            _backward_set(s, shape, dw, db, dy, x, weight, mean, rstd, across_batch, center, dx)

@@ -79,7 +79,6 @@ def test_floors_agree(floor, dtype, name):
     agree(floor.conv_weight_gradient(*to_weight), reference.conv_weight_gradient(*to_weight))
 
 
-@pytest.mark.large
 @pytest.mark.parametrize(
     "case",
     [
@@ -89,7 +88,7 @@ def test_floors_agree(floor, dtype, name):
     ],
     ids=["2-d", "1-d", "pointwise"],
 )
-def test_floors_agree_on_threads(floor, dtype, case):
+def test_floors_agree_on_large_arrays(floor, dtype, case):
     x, weight, bias, options = arguments(case, dtype)
     y = reference.conv(x, weight, bias, *options)
     agree(floor.conv(x, weight, bias, *options), y)

@@ -129,9 +129,8 @@ def test_floors_agree(floor, dtype, net, size, lengths, reverse):
     agree(getattr(floor, name)(*back), getattr(reference, name)(*back))
 
 
-@pytest.mark.large
 @pytest.mark.parametrize("net", GATES)
-def test_floors_agree_on_a_real_size(floor, dtype, net):
+def test_floors_agree_on_large_arrays(floor, dtype, net):
     given = arguments(net, 7, 20, 33, 48, [7, 3, 0, 5, 6], dtype)
     given = (given[0], *(w * dtype(0.2) for w in given[1:3]), *given[3:])
     expected = forward(reference, net, given, True)
