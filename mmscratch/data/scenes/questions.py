@@ -236,7 +236,7 @@ def annotators(question: Question, n: int = 10, error_rate: float = ERROR_RATE) 
     if not 0 <= error_rate <= 1:
         raise ValueError(f"error_rate must lie in [0, 1], got {error_rate!r}")
     answers = ANSWERS[question.family]
-    # The two halves of a minimal pair share their seed, not their annotators' errors: a stream for each answer.
+    # The two halves of a minimal pair share their seed, not the errors of annotators: a stream each.
     draws = Draws(question.seed, ANNOTATORS + 32 * answers.index(question.answer))
     others = [a for a in answers if a != question.answer]
     if question.family == "count":

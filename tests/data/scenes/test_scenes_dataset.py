@@ -279,9 +279,10 @@ def test_a_failed_export_leaves_nothing(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_ten_thousand_scenes_in_time():
-    from time import perf_counter
+    """Measured in processor seconds of the one process, so that a busy machine does not count."""
+    from time import process_time
 
-    start = perf_counter()
+    start = process_time()
     split = load("scenes:train=10000").split("train")
     assert len(split) == len(split.images) == 10_000
-    assert perf_counter() - start < 15
+    assert process_time() - start < 15

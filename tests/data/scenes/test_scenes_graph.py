@@ -269,6 +269,9 @@ def test_nearest_and_direction():
     assert nearest(scene, 0) == 1 and holds(scene, "nearest", 1, 0)
     assert nearest(scene_of((30, 30), (10, 30), (51, 30)), 0) is None
     assert nearest(scene_of((30, 30)), 0) is None
+    assert nearest(scene_of((30, 30), (10, 30), (52, 30)), 0) == 1  # two pixels of lead are enough
+    assert nearest(scene_of((30, 30), (10, 30), (51.9375, 30)), 0) is None
+    assert nearest(scene_of((30, 30), (10, 30), (50.0625, 30)), 0, dead_zone=0) == 1
     assert direction(scene, 0, 1) == "left" and direction(scene, 2, 0) == "below"
     assert direction(scene_of((10, 10), (30, 32)), 0, 1) is None
 

@@ -122,6 +122,9 @@ def test_absent_things_are_covered_by_distractors(family):
             name = q.form.nouns[0].items()[0][0]
             counts = Counter(getattr(o, name) for o in q.scene.objects)
             assert len(q.scene) == 6 and sorted(counts.values()) == [1, 2, 3]
+        if family == "compare_count":
+            a, b = (sum(noun.fits(o) for o in q.scene.objects) for noun in q.form.nouns)
+            assert abs(a - b) == 1 and min(a, b) >= 1
         if family == "query_colour":
             assert {o.colour for o in q.scene.objects} == set(COLOURS)
         if family == "query_shape":
