@@ -185,7 +185,7 @@ def prelu(x, weight):
     """A rectifier with a learned leak (He et al., 2015), one a channel (axis 1) or one for all; composed.
 
     Forward    y = max(x, 0) + a ⊙ min(x, 0)
-    Shapes     x (B, C, …), weight (C,) → y (B, C, …)
+    Shapes     x (B, C, …), weight (C,) or (1,) → y (B, C, …)
     Errors     ValueError where weight is neither of one entry nor of one a channel
     """
     if weight.ndim > 1 or (weight.size != 1 and (x.ndim < 2 or weight.shape[0] != x.shape[1])):

@@ -11,24 +11,25 @@ from .constants import raw
 __all__ = ["index", "strided_slice", "take", "take_along", "scatter_add", "index_add", "one_hot", "embedding"]
 
 
-def _checked(op, index, x, size, name="index"):
-    """An int64 index that lives where x lives, its range checked if that is on the host; −1 is the last.
+def _checked(op, index, x, size, wrap=True):
+    """An int64 index that lives where x lives, its range checked if it is on the host; wrap: −1 is the last.
 
     On a device the range is the caller's promise: looking would halt it.
     """
     if not is_array(index):
         index = _from_host(op, index, x)
     if index.dtype.kind not in "iu":
-        raise TypeError(f"{op}: {name} must be of integers, got {index.dtype}")
+        raise TypeError(f"{op}: index must be of integers, got {index.dtype}")
     k = kernels.of(index)
     if index.dtype != "int64":
         index = k.cast(index, "int64")
     if k is kernels.host() and index.size:
         low, high = int(index.min()), int(index.max())
-        if low < -size or high >= size:
-            wrong = low if low < -size else high
+        least = -size if wrap else 0
+        if low < least or high >= size:
+            wrong = low if low < least else high
             raise IndexError(
-                f"{op}: {name} {wrong} is out of range for an axis of size {size} (x {tuple(x.shape)})"
+                f"{op}: index {wrong} is out of range for an axis of size {size} (x {tuple(x.shape)})"
             )
         if low < 0:
             index = k.map("where", k.map("less", index, 0), k.map("add", index, size), index)
@@ -250,9 +251,7 @@ def one_hot(index, *, num_classes, dtype="int64"):
     Errors     IndexError for an index out of range; TypeError if not of integers
     """
     k = kernels.of(index)
-    index = _checked("one_hot", index, index, num_classes)
-    if k is kernels.host() and index.size and int(index.min()) < 0:
-        raise IndexError(f"one_hot: index {int(index.min())} is negative")
+    index = _checked("one_hot", index, index, num_classes, wrap=False)
     classes = k.cast(k.scan("sum", k.full((num_classes,), 1.0, "float64"), 0, True, False), "int64")
     return k.cast(k.map("equal", index.reshape((*index.shape, 1)), classes), dtype), None
 
@@ -269,7 +268,7 @@ def embedding(weight, index, *, padding_idx=None):
     k, rows = kernels.of(weight), weight.shape[0] if weight.ndim else 0
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight must have shape (V, D), got {tuple(weight.shape)}")
-    index = _checked("embedding", index, weight, rows)
+    index = _checked("embedding", index, weight, rows, wrap=False)
     if padding_idx is not None:
         padding_idx = normalize_axis("embedding", padding_idx, rows, "padding_idx")
 

@@ -6,7 +6,7 @@ from .. import kernels
 from ..autograd import primitive
 from . import reduction, shape
 from .arithmetic import mul
-from .broadcast import broadcast_shapes, reduce_to
+from .broadcast import broadcast_shapes, is_array, reduce_to
 
 __all__ = ["dot", "linear", "matmul", "outer"]
 
@@ -28,6 +28,8 @@ def matmul(a, b):
     Shapes     a (…, M, K), b (…, K, N) → y (…, M, N)
     Errors     ValueError where inner sizes differ or leading axes do not broadcast; TypeError for two dtypes
     """
+    if not (is_array(a) and is_array(b)):
+        raise TypeError(f"matmul: expected two tensors, got {type(a).__name__} and {type(b).__name__}")
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError(
             f"matmul: needs at least one axis each, got a {tuple(a.shape)} and b {tuple(b.shape)}; use mul"
