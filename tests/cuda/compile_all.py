@@ -1,4 +1,4 @@
-"""Compile every kernel that the cases of cases.py need to PTX, as a GPU would get it; no GPU is needed.
+"""Compile every kernel that the cases of cuda_cases.py need to PTX, as a GPU would get it; no GPU is needed.
 
 The floor runs as ever, but memory has no content and a launch compiles instead of running: so the
 types are those of real launches. Twice: as sizes decide, and with the paths for large sizes forced.
@@ -11,7 +11,7 @@ import types
 
 import numba
 import numpy as np
-from cases import CASES, draws
+from cuda_cases import CASES, draws
 from numba import cuda
 from numba.core.types import Array
 from numba.np.numpy_support import from_dtype
@@ -81,7 +81,14 @@ def main():
     wanted = sys.argv[1:]
     for large in (False, True):
         if large:
-            tile.SLIM, tile.PART, reduce.TREE, reduce.CHUNK, reduce.SERIAL_CHUNK, normalization.LONG = 0, 8, 1, 16, 8, 1
+            tile.SLIM, tile.PART, reduce.TREE, reduce.CHUNK, reduce.SERIAL_CHUNK, normalization.LONG = (
+                0,
+                8,
+                1,
+                16,
+                8,
+                1,
+            )
         for kernel, rows in CASES.items():
             if wanted and kernel not in wanted:
                 continue
@@ -89,7 +96,9 @@ def main():
                 for dtype in (np.float32, np.float64):
                     arguments = build(draws(dtype), dtype)
                     up = lambda x: memory.upload(x) if isinstance(x, np.ndarray) else x  # noqa: E731
-                    getattr(floor, kernel)(*([up(v) for v in x] if isinstance(x, list) else up(x) for x in arguments))
+                    getattr(floor, kernel)(
+                        *([up(v) for v in x] if isinstance(x, list) else up(x) for x in arguments)
+                    )
     print("\n".join(failures))
     print(f"{sum(ptx is not None for ptx in compiled.values())} compiled, {len(failures)} failed")
     return 1 if failures else 0

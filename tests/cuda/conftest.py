@@ -1,5 +1,6 @@
 """Where these tests can run: in Numba's CUDA simulator, or on a GPU."""
 
+import functools
 import os
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from mmscratch import kernels
 
 
+@functools.cache
 def _why_not():
     """The reason why no CUDA kernel can run here, or None."""
     if not kernels.has_numba():
@@ -22,16 +24,16 @@ def _why_not():
     return "no GPU here and Numba's simulator is off; run NUMBA_ENABLE_CUDASIM=1 python -m pytest tests/cuda"
 
 
-_reason = _why_not()
-
-
 def pytest_collection_modifyitems(items):
     here = os.path.dirname(__file__)
     for item in items:
         if str(item.path).startswith(here):
             item.add_marker(pytest.mark.cuda)
-            if _reason and not item.get_closest_marker("compile_only"):
-                item.add_marker(pytest.mark.skip(reason=_reason))
+
+
+def pytest_runtest_setup(item):
+    if not item.get_closest_marker("compile_only") and _why_not():
+        pytest.skip(_why_not())
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,14 +2,25 @@
 
 import numpy as np
 import pytest
-from cases import CASES, draws
+from cuda_cases import CASES, draws
 
 from mmscratch import kernels
 from mmscratch.kernels import interface
 
 reference = kernels.floor("reference")
-EXACT = {"cast", "full", "argreduce", "permute", "expand", "slice", "place", "concatenate", "take", "take_along",
-         "random_bits"}  # fmt: skip
+EXACT = {
+    "cast",
+    "full",
+    "argreduce",
+    "permute",
+    "expand",
+    "slice",
+    "place",
+    "concatenate",
+    "take",
+    "take_along",
+    "random_bits",
+}
 IN_PLACE = {"sgd_step": (0, 2), "adam_step": (0, 2, 3), "adagrad_step": (0, 2)}
 ALL = [
     pytest.param(kernel, build, id=f"{kernel}: {name}")
