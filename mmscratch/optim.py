@@ -13,8 +13,8 @@ from .nn.module import Parameter, like
 from .tensor import Tensor
 
 __all__ = [
-    "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "LambdaLR", "LinearWarmup", "OneCycleLR", "Optimizer",
-    "ReduceLROnPlateau", "Schedule", "StepLR", "clip_grad_norm_",
+    "SGD", "Adagrad", "Adam", "AdamW", "CosineAnnealingLR", "LambdaLR", "LinearWarmup", "OneCycleLR",
+    "Optimizer", "ReduceLROnPlateau", "Schedule", "StepLR", "clip_grad_norm_",
 ]  # fmt: skip
 
 
@@ -140,13 +140,15 @@ def _zeros_like(kernel, p):
 class SGD(Optimizer):
     """Gradient descent with momentum (Polyak, 1964; Nesterov, 1983; Sutskever et al., 2013).
 
-    Forward    g ← g + λ·w;  v ← μ·v + (1 − dampening)·g (v = g at first);  w ← w − lr·(g + μ·v if nesterov else v)
+    Forward    g ← g + λ·w;  v ← μ·v + (1 − dampening)·g (v = g at first);
+               w ← w − lr·(g + μ·v if nesterov else v)
     """
 
     def __init__(self, params, lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
         super().__init__(
-            params, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov
-        )
+            params, lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
+            nesterov=nesterov,
+        )  # fmt: skip
 
     def _check(self, group):
         super()._check(group)
@@ -159,15 +161,16 @@ class SGD(Optimizer):
         if group["momentum"] and first:
             state["momentum_buffer"] = _zeros_like(kernel, p)
         kernel.sgd_step(
-            p.data, p.grad, state.get("momentum_buffer"), group["lr"], group["momentum"], group["dampening"],
-            group["weight_decay"], group["nesterov"], first,
+            p.data, p.grad, state.get("momentum_buffer"), group["lr"], group["momentum"],
+            group["dampening"], group["weight_decay"], group["nesterov"], first,
         )  # fmt: skip
 
 
 class Adam(Optimizer):
     """Steps scaled by running moments of the gradient (Kingma & Ba, 2015, algorithm 1).
 
-    Forward    m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;  w ← w − lr · (m/(1 − β₁ᵗ)) / (√(v/(1 − β₂ᵗ)) + eps),
+    Forward    m ← β₁m + (1 − β₁)g;  v ← β₂v + (1 − β₂)g²;
+               w ← w − lr · (m/(1 − β₁ᵗ)) / (√(v/(1 − β₂ᵗ)) + eps),
                with g ← g + λ·w first
     """
 
@@ -188,8 +191,8 @@ class Adam(Optimizer):
             state.update(step=0, exp_avg=_zeros_like(kernel, p), exp_avg_sq=_zeros_like(kernel, p))
         state["step"] += 1
         kernel.adam_step(
-            p.data, p.grad, state["exp_avg"], state["exp_avg_sq"], group["lr"], *group["betas"], group["eps"],
-            group["weight_decay"], self.decoupled, state["step"],
+            p.data, p.grad, state["exp_avg"], state["exp_avg_sq"], group["lr"], *group["betas"],
+            group["eps"], group["weight_decay"], self.decoupled, state["step"],
         )  # fmt: skip
 
 
@@ -229,7 +232,7 @@ class Adagrad(Optimizer):
 
 
 def clip_grad_norm_(parameters, max_norm):
-    """All gradients times min(1, max_norm/(‖g‖ + 1e-6)), ‖g‖ over all of them together (Pascanu et al., 2013).
+    """All gradients times min(1, max_norm/(‖g‖ + 1e-6)), ‖g‖ over all together (Pascanu et al., 2013).
 
     → ‖g‖ before clipping, a Tensor (): it stays on the device until asked for. A norm that is not finite
     leaves the gradients as they are.
@@ -318,7 +321,10 @@ class StepLR(Schedule):
 
 
 class CosineAnnealingLR(Schedule):
-    """lr_t = eta_min + (lr_0 − eta_min)(1 + cos(πt/T_max))/2  (Loshchilov & Hutter, 2017); rises again after T_max."""
+    """lr_t = eta_min + (lr_0 − eta_min)(1 + cos(πt/T_max))/2  (Loshchilov & Hutter, 2017, eq. 5).
+
+    After T_max it rises again, as in PyTorch.
+    """
 
     def __init__(self, optimizer, T_max, eta_min=0.0):
         self.T_max, self.eta_min = _count(self, "T_max", T_max), eta_min
@@ -363,13 +369,17 @@ class OneCycleLR(Schedule):
     """Up from max_lr/div_factor to max_lr, then down to almost nothing; momentum the other way (Smith, 2018).
 
     Forward    t runs over total_steps; the first pct_start of it rises, the rest falls, along a half-wave
-               a + (b − a)(1 − cos πs)/2 or, with anneal_strategy "linear", a + (b − a)s; after the end it stays
+               a + (b − a)(1 − cos πs)/2 or, with anneal_strategy "linear", a + (b − a)s;
+               after the end it stays
     """
 
-    def __init__(self, optimizer, max_lr, total_steps, pct_start=0.3, anneal_strategy="cos", cycle_momentum=True,
-                 base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=1e4):  # fmt: skip
+    def __init__(self, optimizer, max_lr, total_steps, pct_start=0.3, anneal_strategy="cos",
+                 cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0,
+                 final_div_factor=1e4):  # fmt: skip
         if anneal_strategy not in ("cos", "linear"):
-            raise ValueError(f"OneCycleLR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}")
+            raise ValueError(
+                f"OneCycleLR: anneal_strategy must be 'cos' or 'linear', got {anneal_strategy!r}"
+            )
         if not 0 <= pct_start <= 1:
             raise ValueError(f"OneCycleLR: pct_start must be in [0, 1], got {pct_start}")
         self.total_steps, self.linear = _count(self, "total_steps", total_steps), anneal_strategy == "linear"
@@ -395,9 +405,8 @@ class OneCycleLR(Schedule):
 
     def rates(self, t):
         low = [top / self.div_factor for top in self.max_lr]
-        return [
-            self._between(t, a, top, a / self.final_div_factor) for a, top in zip(low, self.max_lr, strict=True)
-        ]
+        pairs = zip(low, self.max_lr, strict=True)
+        return [self._between(t, a, top, a / self.final_div_factor) for a, top in pairs]
 
     def _apply(self):
         super()._apply()

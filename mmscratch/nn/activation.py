@@ -7,8 +7,9 @@ from .linear import zeros
 from .module import Module
 
 __all__ = [
-    "CELU", "ELU", "GELU", "GLU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid", "LogSoftmax",
-    "Mish", "PReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Softsign", "Tanh",
+    "CELU", "ELU", "GELU", "GLU", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU", "LogSigmoid",
+    "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "SELU", "SiLU", "Sigmoid", "Softmax", "Softplus",
+    "Softsign", "Tanh",
 ]  # fmt: skip
 
 
@@ -69,7 +70,7 @@ class Mish(Module):
 
 
 class SELU(Module):
-    """y = γ (x if x > 0 else α (e^x − 1)), α and γ such that mean 0 and variance 1 persist (Klambauer, 2017)."""
+    """y = γ (x if x > 0 else α (e^x − 1)): keeps mean 0 and variance 1 (Klambauer et al., 2017)."""
 
     def forward(self, x):
         return ops.selu(x)
@@ -184,7 +185,8 @@ class PReLU(Module):
     def forward(self, x):
         if self.num_parameters > 1 and (x.ndim < 2 or x.shape[1] != self.num_parameters):
             raise ValueError(
-                f"PReLU: x has shape {tuple(x.shape)}, expected (…, {self.num_parameters}, …): channels on axis 1"
+                f"PReLU: x has shape {tuple(x.shape)}, expected (…, {self.num_parameters}, …) with channels "
+                "on axis 1"
             )
         return ops.prelu(x, self.weight)
 

@@ -89,7 +89,8 @@ class AdditiveAttention(Module):
 class MultiheadAttention(Module):
     """Attention with several heads, each in a subspace of its own (Vaswani et al., 2017, §3.2.2).
 
-    Forward    head_g = attention(Q W_gᵠ + b_gᵠ, K W_gᴷ + b_gᴷ, V W_gⱽ + b_gⱽ);  O = [head_1; …; head_G] W_oᵀ + b_o
+    Forward    head_g = attention(Q W_gᵠ + b_gᵠ, K W_gᴷ + b_gᴷ, V W_gⱽ + b_gⱽ);
+               O = [head_1; …; head_G] W_oᵀ + b_o
     Shapes     query (Lq, B, D), key (Lk, B, F), value (Lk, B, E) → output (Lq, B, D),
                weights (B, Lq, Lk), or (B, G, Lq, Lk) with average_attn_weights=False; batch before length
                with ``batch_first``; without the batch axis for a single sequence
@@ -101,8 +102,8 @@ class MultiheadAttention(Module):
     needs to be given with it). A query that sees no key gets zeros from the heads.
     """
 
-    def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, kdim=None, vdim=None, batch_first=False, *,
-                 generator=None):  # fmt: skip
+    def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, kdim=None, vdim=None, batch_first=False,
+                 *, generator=None):  # fmt: skip
         positive(self, embed_dim=embed_dim, num_heads=num_heads)
         if embed_dim % num_heads:
             raise ValueError(

@@ -34,11 +34,12 @@ def shape(module, argument, x, *expected):
         return
     wanted = ", ".join("…" if e is ... else str(e) for e in expected)
     comma = "," if len(expected) == 1 else ""
-    raise ValueError(
-        f"{type(module).__name__}: {argument} has shape {found}, expected ({wanted}{comma})"
+    what = (
+        f"has shape {found}, expected"
         if hasattr(x, "shape")
-        else f"{type(module).__name__}: {argument} is a {type(x).__name__}, expected a tensor ({wanted}{comma})"
+        else f"is a {type(x).__name__}, expected a tensor"
     )
+    raise ValueError(f"{type(module).__name__}: {argument} {what} ({wanted}{comma})")
 
 
 def tuple_of(module, name, value, n):

@@ -56,7 +56,8 @@ class _Conv(_Convolution):
         self._sizes(in_channels, out_channels, kernel_size, stride, dilation, groups)
         if padding_mode not in PADDING_MODES:
             raise ValueError(
-                f"{type(self).__name__}: padding_mode must be one of {tuple(PADDING_MODES)}, got {padding_mode!r}"
+                f"{type(self).__name__}: padding_mode must be one of {tuple(PADDING_MODES)}, "
+                f"got {padding_mode!r}"
             )
         if isinstance(padding, str) and padding not in ("same", "valid"):
             raise ValueError(
@@ -121,8 +122,8 @@ class Conv3d(_Conv):
 
 
 class _ConvTranspose(_Convolution):
-    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1,
-                 bias=True, dilation=1, *, generator=None):  # fmt: skip
+    def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0,
+                 groups=1, bias=True, dilation=1, *, generator=None):  # fmt: skip
         self._sizes(in_channels, out_channels, kernel_size, stride, dilation, groups)
         self.padding = tuple_of(self, "padding", padding, self.axes)
         self.output_padding = tuple_of(self, "output_padding", output_padding, self.axes)

@@ -13,8 +13,8 @@ from .module import like
 
 __all__ = [
     "calculate_gain", "constant_", "fan_in_and_out", "fan_in_uniform_", "kaiming_normal_", "kaiming_uniform_",
-    "normal_", "ones_", "orthogonal_", "set_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_",
-    "zeros_",
+    "normal_", "ones_", "orthogonal_", "set_", "trunc_normal_", "uniform_", "xavier_normal_",
+    "xavier_uniform_", "zeros_",
 ]  # fmt: skip
 
 
@@ -67,7 +67,8 @@ def trunc_normal_(parameter, mean=0.0, std=1.0, low=-2.0, high=2.0, generator=No
     ) / 2
     if not mass > 1e-3:
         raise ValueError(
-            f"trunc_normal_: N({mean}, {std}²) has a share of {mass:.1e} in [{low}, {high}], expected over 0.001"
+            f"trunc_normal_: N({mean}, {std}²) has a share of {mass:.1e} in [{low}, {high}], "
+            "expected more than 0.001"
         )
     values = np.empty(math.prod(parameter.shape))
     todo = np.arange(values.size)

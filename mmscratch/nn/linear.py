@@ -133,7 +133,8 @@ class Embedding(Module):
         embeddings = embeddings.detach().numpy() if isinstance(embeddings, Tensor) else np.asarray(embeddings)
         if embeddings.ndim != 2 or embeddings.dtype.kind != "f":
             raise ValueError(
-                f"Embedding.from_pretrained: expected floats (V, D), got {embeddings.dtype} {embeddings.shape}"
+                "Embedding.from_pretrained: expected floats (V, D), "
+                f"got {embeddings.dtype} {embeddings.shape}"
             )
         module = cls(*embeddings.shape, padding_idx=padding_idx)
         module.weight.data = np.array(embeddings, order="C")

@@ -9,8 +9,9 @@ from .. import ops
 from .module import Buffer, Module
 
 __all__ = [
-    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "HingeEmbeddingLoss", "HuberLoss",
-    "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss", "NLLLoss", "SmoothL1Loss", "TripletMarginLoss",
+    "BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "HingeEmbeddingLoss",
+    "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss", "NLLLoss", "SmoothL1Loss",
+    "TripletMarginLoss",
 ]  # fmt: skip
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -79,21 +80,30 @@ class NLLLoss(_Loss):
 
 
 class MSELoss(_Loss):
-    """ℓ = (x − t)².   Shapes     x, t (…) → ()"""
+    """ℓ = (x − t)².
+
+    Shapes     x, t (…) → ()
+    """
 
     def forward(self, x, target):
         return ops.mse_loss(x, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
-    """ℓ = |x − t|.   Shapes     x, t (…) → ()"""
+    """ℓ = |x − t|.
+
+    Shapes     x, t (…) → ()
+    """
 
     def forward(self, x, target):
         return ops.l1_loss(x, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """ℓ = d²/(2β) where d = |x − t| < β, else d − β/2  (Girshick, 2015).   Shapes     x, t (…) → ()"""
+    """ℓ = d²/(2β) where d = |x − t| < β, else d − β/2  (Girshick, 2015).
+
+    Shapes     x, t (…) → ()
+    """
 
     def __init__(self, reduction="mean", beta=1.0):
         super().__init__(reduction)
@@ -104,7 +114,10 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """ℓ = d²/2 where d = |x − t| ≤ δ, else δ (d − δ/2)  (Huber, 1964).   Shapes     x, t (…) → ()"""
+    """ℓ = d²/2 where d = |x − t| ≤ δ, else δ (d − δ/2)  (Huber, 1964).
+
+    Shapes     x, t (…) → ()
+    """
 
     def __init__(self, reduction="mean", delta=1.0):
         super().__init__(reduction)
@@ -115,7 +128,10 @@ class HuberLoss(_Loss):
 
 
 class BCELoss(_Loss):
-    """ℓ = −w (t log p + (1 − t) log(1 − p)), the logarithms not below −100.   Shapes     p, t (…) → ()"""
+    """ℓ = −w (t log p + (1 − t) log(1 − p)), the logarithms not below −100.
+
+    Shapes     p, t (…) → ()
+    """
 
     def __init__(self, weight=None, reduction="mean"):
         super().__init__(reduction)
@@ -126,7 +142,10 @@ class BCELoss(_Loss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """ℓ = −w (v t log σ(x) + (1 − t) log(1 − σ(x))), v = pos_weight.   Shapes     x, t (…) → ()"""
+    """ℓ = −w (v t log σ(x) + (1 − t) log(1 − σ(x))), v = pos_weight.
+
+    Shapes     x, t (…) → ()
+    """
 
     def __init__(self, weight=None, reduction="mean", pos_weight=None):
         super().__init__(reduction)
@@ -140,7 +159,10 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """ℓ = t (log t − x) of log-probabilities x; "batchmean" divides the sum by B.   Shapes     x, t (B, …) → ()"""
+    """ℓ = t (log t − x) of log-probabilities x; "batchmean" divides the sum by B.
+
+    Shapes     x, t (B, …) → ()
+    """
 
     allowed = (*REDUCTIONS, "batchmean")
 
@@ -167,7 +189,10 @@ class CosineEmbeddingLoss(_Loss):
 
 
 class MarginRankingLoss(_Loss):
-    """ℓ = max(0, margin − t (a − b)).   Shapes     a, b, t (…) → ()"""
+    """ℓ = max(0, margin − t (a − b)).
+
+    Shapes     a, b, t (…) → ()
+    """
 
     def __init__(self, margin=0.0, reduction="mean"):
         super().__init__(reduction)
@@ -178,7 +203,10 @@ class MarginRankingLoss(_Loss):
 
 
 class HingeEmbeddingLoss(_Loss):
-    """ℓ = x where t = 1, max(0, margin − x) where t = −1.   Shapes     x, t (…) → ()"""
+    """ℓ = x where t = 1, max(0, margin − x) where t = −1.
+
+    Shapes     x, t (…) → ()
+    """
 
     def __init__(self, margin=1.0, reduction="mean"):
         super().__init__(reduction)

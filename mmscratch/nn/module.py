@@ -234,8 +234,8 @@ class Module:
 
 def like(tensor, array):
     """The host array as the tensor's data could be: its dtype, on its device, in memory of its own."""
-    array = np.array(array, dtype=np.dtype(str(tensor.data.dtype)), order="C")
-    return array if isinstance(tensor.data, np.ndarray) else Tensor(array).to("cuda").data
+    array = np.array(array, dtype=tensor.dtype, order="C")
+    return Tensor(array).to(tensor.device).data
 
 
 def _array(value, where):

@@ -10,9 +10,11 @@ from .linear import zeros
 from .module import Buffer, Module
 
 __all__ = [
-    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "InstanceNorm3d",
-    "LayerNorm", "RMSNorm",
+    "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d",
+    "InstanceNorm3d", "LayerNorm", "RMSNorm",
 ]  # fmt: skip
+
+RANKS = {2: "(B, C)", 3: "(B, C, W)", 4: "(B, C, H, W)", 5: "(B, C, D, H, W)"}
 
 
 class _Norm(Module):
@@ -48,17 +50,16 @@ class _RunningNorm(_Norm):
 
     def _check(self, x):
         if x.ndim not in self.ranks:
-            axes = " or ".join(
-                ["(B, C)", "(B, C, W)", "(B, C, H, W)", "(B, C, D, H, W)"][r - 2] for r in self.ranks
-            )
+            axes = " or ".join(RANKS[r] for r in self.ranks)
             raise ValueError(
-                f"{type(self).__name__}: x has shape {tuple(x.shape)}, expected {axes} with C = {self.num_features}"
+                f"{type(self).__name__}: x has shape {tuple(x.shape)}, expected {axes} with C = "
+                f"{self.num_features}"
             )
         shape(self, "x", x, "B", self.num_features, *("D", "H", "W")[5 - x.ndim :])
 
     def _count(self):
         """One more batch; the weight of that batch in the running averages."""
-        self.num_batches_tracked.data = self.num_batches_tracked.data + np.int64(1)
+        self.num_batches_tracked.data = np.array(self.num_batches_tracked.data + 1)
         return 1 / int(self.num_batches_tracked.data) if self.momentum is None else self.momentum
 
     def extra_repr(self):

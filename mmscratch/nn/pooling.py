@@ -36,19 +36,19 @@ class _MaxPool(_Pool):
 
 
 class MaxPool1d(_MaxPool):
-    """The largest of each window: x (B, C, W) → y (B, C, O), with ``return_indices`` also where it was."""
+    """The largest of each window: x (B, C, W) → y (B, C, O)."""
 
     operation = staticmethod(ops.max_pool1d)
 
 
 class MaxPool2d(_MaxPool):
-    """The largest of each window: x (B, C, H, W) → y (B, C, O, P), with ``return_indices`` also where it was."""
+    """The largest of each window: x (B, C, H, W) → y (B, C, O, P)."""
 
     operation = staticmethod(ops.max_pool2d)
 
 
 class MaxPool3d(_MaxPool):
-    """The largest of each window: x (B, C, D, H, W) → y (B, C, O, P, Q), with ``return_indices`` also where."""
+    """The largest of each window: x (B, C, D, H, W) → y (B, C, O, P, Q)."""
 
     operation = staticmethod(ops.max_pool3d)
 

@@ -111,19 +111,17 @@ class _Recurrent(Module):
         values = lengths.numpy() if hasattr(lengths, "numpy") else np.asarray(lengths)
         if values.shape != (x.shape[1],) or values.dtype.kind not in "iu":
             raise ValueError(
-                f"{type(self).__name__}: lengths must be {x.shape[1]} integers, got {values.dtype} {values.shape}"
+                f"{type(self).__name__}: lengths must be {x.shape[1]} integers, "
+                f"got {values.dtype} {values.shape}"
             )
         if values.size and not (1 <= values.min() and values.max() <= x.shape[0]):
             raise ValueError(
-                f"{type(self).__name__}: lengths must lie in 1 … {x.shape[0]}, got {values.min()} … {values.max()}"
+                f"{type(self).__name__}: lengths must lie in 1 … {x.shape[0]}, "
+                f"got {values.min()} … {values.max()}"
             )
         if isinstance(lengths, Tensor) and lengths.data.dtype == np.int64:
             return lengths
-        return (
-            tensor(values, np.int64, device=x.device)
-            if isinstance(x, Tensor)
-            else values.astype(np.int64)
-        )
+        return tensor(values, np.int64, device=x.device) if isinstance(x, Tensor) else values.astype(np.int64)
 
     def extra_repr(self):
         options = [
@@ -155,7 +153,8 @@ class LSTM(_Recurrent):
 class GRU(_Recurrent):
     """Gated recurrent unit (Cho et al., 2014), the reset gate after the product.
 
-    Forward    r, z = σ(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh);  n = tanh(W_in x_t + b_in + r ⊙ (W_hn h_{t−1} + b_hn));
+    Forward    r, z = σ(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh);
+               n = tanh(W_in x_t + b_in + r ⊙ (W_hn h_{t−1} + b_hn));
                h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}
     Shapes     x (T, B, D), state (L·R, B, H), lengths (B,) → y (T, B, R·H), h_n (L·R, B, H); see ``LSTM``
     Errors     as ``LSTM``
@@ -175,8 +174,8 @@ class RNN(_Recurrent):
     Errors     as ``LSTM``; ValueError for another nonlinearity
     """
 
-    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True, batch_first=False,
-                 dropout=0.0, bidirectional=False, *, generator=None):  # fmt: skip
+    def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True,
+                 batch_first=False, dropout=0.0, bidirectional=False, *, generator=None):  # fmt: skip
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"RNN: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity = nonlinearity

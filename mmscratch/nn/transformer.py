@@ -12,7 +12,8 @@ from .module import Module
 from .normalization import LayerNorm
 
 __all__ = [
-    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer", "causal_mask",
+    "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder", "TransformerEncoderLayer",
+    "causal_mask",
 ]  # fmt: skip
 
 ACTIVATIONS = {"relu": ops.relu, "gelu": ops.gelu}
@@ -56,8 +57,9 @@ class TransformerEncoderLayer(_Layer):
     Masks as in ``MultiheadAttention``: True hides.
     """
 
-    def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu", layer_norm_eps=1e-5,
-                 batch_first=False, norm_first=False, bias=True, *, generator=None):  # fmt: skip
+    def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu",
+                 layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, *,
+                 generator=None):  # fmt: skip
         self.self_attn = MultiheadAttention(
             d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, generator=generator
         )
@@ -93,8 +95,9 @@ class TransformerDecoderLayer(_Layer):
     Masks as in ``MultiheadAttention``: True hides. ``tgt_is_causal=True`` hides the future without a mask.
     """
 
-    def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu", layer_norm_eps=1e-5,
-                 batch_first=False, norm_first=False, bias=True, *, generator=None):  # fmt: skip
+    def __init__(self, d_model, nhead, dim_feedforward=2048, dropout=0.1, activation="relu",
+                 layer_norm_eps=1e-5, batch_first=False, norm_first=False, bias=True, *,
+                 generator=None):  # fmt: skip
         def attention():
             return MultiheadAttention(
                 d_model, nhead, dropout=dropout, bias=bias, batch_first=batch_first, generator=generator

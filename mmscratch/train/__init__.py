@@ -6,6 +6,6 @@ from .loop import Fitted, TrainingError, fit
 from .state import load_checkpoint
 
 __all__ = [
-    "CheckpointError", "Checkpoints", "Fitted", "JournalError", "TrainingError", "digest", "fit", "load_checkpoint",
-    "plot_journal", "read_journal",
+    "CheckpointError", "Checkpoints", "Fitted", "JournalError", "TrainingError", "digest", "fit",
+    "load_checkpoint", "plot_journal", "read_journal",
 ]  # fmt: skip

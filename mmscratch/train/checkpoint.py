@@ -117,7 +117,8 @@ def _hash_place(data):
 def _fold(value, name, arrays):
     """The value with each array moved to ``arrays`` and {"array": its name} left in its place."""
     if isinstance(value, dict):
-        return {"dict": {str(k): _fold(v, f"{name}/{k}" if name else str(k), arrays) for k, v in value.items()}}
+        lead = f"{name}/" if name else ""
+        return {"dict": {str(k): _fold(v, f"{lead}{k}", arrays) for k, v in value.items()}}
     if isinstance(value, list | tuple):
         return {"list": [_fold(v, f"{name}/{i}", arrays) for i, v in enumerate(value)]}
     if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
@@ -129,7 +130,10 @@ def _fold(value, name, arrays):
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return {"value": value}
-    raise TypeError(f"checkpoint: {name or 'state'} is a {type(value).__name__}, expected arrays, numbers, text")
+    raise TypeError(
+        f"checkpoint: {name or 'state'} is a {type(value).__name__}, "
+        "expected arrays, numbers, text, lists or dicts"
+    )
 
 
 def _unfold(value, arrays):
@@ -162,7 +166,7 @@ def _write_whole(path, data):
 
 
 def _flush_folder(folder):
-    """A renamed file is only safe when its folder is on the disk too (Windows cannot open one, and need not)."""
+    """A renamed file is only safe when its folder is on the disk too; Windows cannot open one."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -183,7 +187,7 @@ def digest(state):
 
 
 class Checkpoints:
-    """A folder of checkpoints ``step-00000100.safetensors``, of which the last ``keep`` stay, and ``best``."""
+    """A folder of ``step-00000100.safetensors`` …, the last ``keep`` of them, and ``best.safetensors``."""
 
     def __init__(self, folder, keep=2):
         if keep < 1:

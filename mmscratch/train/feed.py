@@ -9,11 +9,10 @@ class Feed:
     """Hands out batches and knows where it is.
 
     batches: one of
-        an object with ``state_dict`` and ``load_state_dict``    it continues by itself
-        a function of ``generator`` that gives an epoch's batches  called at the start of every epoch; to
-                                                                   continue, the generator is put back to
-                                                                   where it was then, and what was had is skipped
-        any iterable that can be gone through again and again      what was had is skipped
+        an object with ``state_dict`` and ``load_state_dict``: it continues by itself;
+        a function of ``generator`` that gives the batches of an epoch, called at its start: to continue, the
+        generator is put back to where it was then, and the batches that were had are skipped;
+        any iterable that can be gone through again and again: the batches that were had are skipped.
     """
 
     def __init__(self, batches, generator=None):
@@ -21,8 +20,8 @@ class Feed:
         self.own = hasattr(batches, "state_dict") and hasattr(batches, "load_state_dict")
         if not self.own and not callable(batches) and iter(batches) is batches:
             raise TypeError(
-                f"fit: batches is a {type(batches).__name__} that can be gone through once only; give a list, a "
-                "function that makes one, or an object with __iter__"
+                f"fit: batches is a {type(batches).__name__} that can be gone through once only; "
+                "give a list, a function that makes one, or an object with __iter__"
             )
         self.epoch, self.position = 0, 0
         self._began = None
@@ -39,8 +38,9 @@ class Feed:
             elif not self.own:
                 now = self.generator.state_dict()
                 self.generator.load_state_dict(self._began)
-        batches = self.batches(*self._arguments()) if callable(self.batches) and not self.own else self.batches
-        source, had = iter(batches), self.position
+        called = callable(self.batches) and not self.own
+        source = iter(self.batches(*self._arguments()) if called else self.batches)
+        had = self.position
         if had and not self.own:
             next(itertools.islice(source, had - 1, had), None)
             if self.generator is not None:

@@ -113,7 +113,8 @@ def plot_journal(run_dir, out):
     names += [n for n in ("lr",) if n in found]
     figure = Figure(figsize=(6.4, 2.4 * len(names) + 0.6), layout="constrained", dpi=110)
     FigureCanvasAgg(figure)
-    for axes, name in zip(figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0], names, strict=True):
+    panels = figure.subplots(len(names), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, name in zip(panels, names, strict=True):
         for split, (steps, values) in found[name].items():
             if split == "training" and name == "loss" and len(values) > 50:
                 axes.plot(steps, values, color="0.8", linewidth=0.7)

@@ -43,12 +43,13 @@ class Fitted:
     stopped: str | None = None
 
 
-def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, validate=None, validate_every=None,
-        monitor=None, mode=None, patience=None, restore_best=False, schedule=None, clip=None,
-        checkpoint_every=None, run=None, resume=False, progress=True, generator=None, log_every=1):  # fmt: skip
+def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, validate=None,
+        validate_every=None, monitor=None, mode=None, patience=None, restore_best=False, schedule=None,
+        clip=None, checkpoint_every=None, run=None, resume=False, progress=True, generator=None,
+        log_every=1):  # fmt: skip
     """Train a model; returns a ``Fitted``.
 
-    loss_of_batch     batch → the loss, a Tensor (); or (loss, {name: number}) with more for the journal
+    loss_of_batch     batch → the loss, a Tensor (); or (loss, {name: number}), more for the journal
     batches           what gives the batches of an epoch: see ``Feed``; ``generator`` is handed to a function
     steps, epochs     how long: one of the two
     validate          () → {name: number}, called in evaluation mode without gradients, every
@@ -68,10 +69,20 @@ def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, va
     """
     if (steps is None) == (epochs is None):
         raise ValueError(f"fit: give steps or epochs, one of the two; got steps={steps}, epochs={epochs}")
+    for name, value in (("steps", steps), ("epochs", epochs)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+            raise ValueError(f"fit: {name} must be an integer of at least 0, got {value!r}")
+    if mode not in (None, "min", "max"):
+        raise ValueError(f"fit: mode must be 'min' or 'max', got {mode!r}")
+    plateau = isinstance(schedule, optim.ReduceLROnPlateau)
+    for name, given in (("patience", patience), ("restore_best", restore_best), ("this schedule", plateau)):
+        if given and validate is None:
+            raise ValueError(f"fit: {name} needs validate, which says what is better")
     training = _Training(
         model=model, loss_of_batch=loss_of_batch, optimizer=optimizer, schedule=schedule, clip=clip,
-        steps=steps, epochs=epochs, validate=validate, validate_every=validate_every, monitor=monitor, mode=mode,
-        patience=patience, restore_best=restore_best, checkpoint_every=checkpoint_every, log_every=log_every,
+        steps=steps, epochs=epochs, validate=validate, validate_every=validate_every, monitor=monitor,
+        mode=mode, patience=patience, restore_best=restore_best, checkpoint_every=checkpoint_every,
+        log_every=log_every,
         everything=Everything(model, optimizer, schedule, Feed(batches, generator), generator),
     )  # fmt: skip
     return training.go(run, resume, progress)
@@ -218,9 +229,7 @@ class _Training:
         bad = [n for n, p in self.model.named_parameters() if not np.isfinite(p.detach().numpy()).all()]
         if bad:
             return TrainingError(f"{where}; the parameter {bad[0]} was not finite before this step")
-        feed = self.feed.state_dict()
         self.everything.go_back(self.mark)  # the same dropout, the same running averages
-        self.feed.load_state_dict(feed)
         try:
             with detect_anomaly():
                 self._loss(batch)[0].backward()
@@ -236,7 +245,9 @@ class _Training:
         with no_grad():
             metrics = {name: _number(v) for name, v in self.validate().items()}
         self.model.train()
-        name = self.monitor or next(iter(metrics), None)
+        if not metrics:
+            raise TrainingError(f"step {self.at.step}: validate gave nothing, expected {{name: number}}")
+        name = self.monitor or next(iter(metrics))
         if name not in metrics:
             raise TrainingError(f"validate gave {sorted(metrics)}, the metric to follow is {name!r}")
         self.at.metrics, self.at.validated, value = metrics, self.at.step, metrics[name]

@@ -9,7 +9,7 @@ __all__ = ["Everything", "load_checkpoint"]
 
 
 class Everything:
-    """Model, optimizer, schedule, generators and feed as one: ``state_dict``, ``load_state_dict``, ``mark``."""
+    """Model, optimizer, schedule, generators and feed as one thing to save, load, and go back to."""
 
     def __init__(self, model, optimizer, schedule, feed, generator=None):
         self.model, self.feed = model, feed
@@ -27,23 +27,27 @@ class Everything:
         return {**state, "generators": {name: g.state_dict() for name, g in self.generators.items()}}
 
     def load_state_dict(self, state, path):
-        """Put everything back. Errors     CheckpointError naming the file where something does not fit"""
+        """Put everything back.
+
+        Errors     CheckpointError naming the file and what does not fit
+        """
         try:
-            # The feed last but one: to continue it may draw from a generator, which is then put back.
             for name, part in self.parts.items():
                 if (part is None) != (state[name] is None):
                     raise ValueError(f"{name}: {'not expected' if part is None else 'not saved'}")
                 if part is not None:
                     part.load_state_dict(state[name])
             if set(state["generators"]) != set(self.generators):
-                raise ValueError(f"generators {sorted(state['generators'])}, expected {sorted(self.generators)}")
+                raise ValueError(
+                    f"generators {sorted(state['generators'])}, expected {sorted(self.generators)}"
+                )
             for name, g in self.generators.items():
                 g.load_state_dict(state["generators"][name])
         except (KeyError, ValueError, TypeError, IndexError, AttributeError) as e:
             raise CheckpointError(path, f"does not fit what is being trained: {_text(e)}") from None
 
     def mark(self):
-        """What a step changes besides parameters and optimizer: cheap, for arrays are replaced, not written."""
+        """What a step changes besides parameters and optimizer; cheap: arrays are replaced, not written."""
         return {
             "generators": [(g, g.state_dict()) for g in self.generators.values()],
             "buffers": [(b, b.data) for b in self.model.buffers()],

@@ -2,9 +2,9 @@
 
     python tests/goldens/make_torch_goldens.py        (needs torch; writes torch_layers.npz beside itself)
 
-Every layer in float64 on small inputs: its state_dict, inputs, outputs, and the gradients of Σ y ⊙ cos(0, 1, 2 …)
-with respect to inputs and parameters. Then losses, optimizers over several steps, and learning rates.
-All numbers stand in one flat array; ``index``, JSON, says what lies where.
+Every layer in float64 on small inputs: its state_dict, inputs, outputs, and the gradients of
+Σ y ⊙ cos(0, 1, …) with respect to inputs and parameters. Then losses, optimizers over several steps, and
+learning rates. All numbers stand in one flat array; ``index``, JSON, says what lies where.
 """
 
 import json
@@ -27,9 +27,11 @@ LAYERS = [
     ("Embedding", (4, 2), {}, [("int", 4, (7,))], {}),
     *[(n, (2, 3), {}, [(3, 2)], {}) for n in ("LSTMCell", "GRUCell")],
     *[(n, (3, 2), {}, [seq], {}) for n in ("LSTM", "GRU", "RNN")],
-    *[(n, (3, 2), {"num_layers": 2, "bidirectional": True, **sides}, [(3, 4, 3)], {}) for n in ("LSTM", "GRU")],
+    *[(n, (3, 2), {"num_layers": 2, "bidirectional": True, **sides}, [(3, 4, 3)], {})
+      for n in ("LSTM", "GRU")],
     ("RNN", (3, 2), {"nonlinearity": "relu", "bidirectional": True, "num_layers": 2}, [seq], {}),
-    *[(n, (3, 2), {"bidirectional": True}, [(5, 3, 3)], {"lengths": [3, 5, 1]}) for n in ("LSTM", "GRU", "RNN")],
+    *[(n, (3, 2), {"bidirectional": True}, [(5, 3, 3)], {"lengths": [3, 5, 1]})
+      for n in ("LSTM", "GRU", "RNN")],
     ("LSTM", (3, 2), {"bias": False}, [(4, 3)], {}),
     ("LSTM", (3, 2), {"num_layers": 2}, [seq, ("pair", (2, 3, 2))], {}),
     ("GRU", (3, 2), {}, [seq, (1, 3, 2)], {}),
@@ -71,7 +73,8 @@ LAYERS = [
     ("RMSNorm", (4,), {}, [(3, 4)], {}),
     *[
         (n, (), {}, [(3, 7)], {})
-        for n in ("ReLU", "ReLU6", "Sigmoid", "Tanh", "Softplus", "Softsign", "SiLU", "Mish", "SELU", "Hardsigmoid",
+        for n in ("ReLU", "ReLU6", "Sigmoid", "Tanh", "Softplus", "Softsign", "SiLU", "Mish", "SELU",
+                  "Hardsigmoid",
                   "Hardswish", "Hardtanh", "LogSigmoid", "GELU", "ELU", "CELU", "LeakyReLU", "PReLU")
     ],
     ("GELU", (), {"approximate": "tanh"}, [(3, 7)], {}),
@@ -81,8 +84,8 @@ LAYERS = [
     ("Softmax", (1,), {}, [x1], {}),
     ("LogSoftmax", (-1,), {}, [x1], {}),
     ("MultiheadAttention", (4, 2), {}, [(3, 2, 4)] * 3, {}),
-    ("MultiheadAttention", (4, 2), {"kdim": 3, "vdim": 5, "bias": False, **sides}, [(2, 3, 4), (2, 4, 3), (2, 4, 5)],
-     {"average_attn_weights": False}),
+    ("MultiheadAttention", (4, 2), {"kdim": 3, "vdim": 5, "bias": False, **sides},
+     [(2, 3, 4), (2, 4, 3), (2, 4, 5)], {"average_attn_weights": False}),
     ("MultiheadAttention", (4, 2), {**sides}, [(2, 3, 4)] * 3,
      {"attn_mask": ("causal", 3), "key_padding_mask": ("bool", [[0, 0, 1], [0, 0, 0]])}),
     ("MultiheadAttention", (4, 2), {**sides}, [(2, 3, 4)] * 3, {"attn_mask": ("float", (4, 3, 3))}),
@@ -90,8 +93,8 @@ LAYERS = [
     ("TransformerEncoderLayer", (4, 2),
      {"dim_feedforward": 5, "dropout": 0.0, "norm_first": True, "activation": "gelu", **sides}, [(2, 3, 4)],
      {"src_key_padding_mask": ("bool", [[0, 0, 1], [0, 0, 0]])}),
-    ("TransformerDecoderLayer", (4, 2), {"dim_feedforward": 5, "dropout": 0.0, **sides}, [(2, 3, 4), (2, 4, 4)],
-     {"tgt_mask": ("causal", 3)}),
+    ("TransformerDecoderLayer", (4, 2), {"dim_feedforward": 5, "dropout": 0.0, **sides},
+     [(2, 3, 4), (2, 4, 4)], {"tgt_mask": ("causal", 3)}),
     ("TransformerDecoderLayer", (4, 2), {"dim_feedforward": 5, "dropout": 0.0, "norm_first": True},
      [(3, 2, 4), (4, 2, 4)], {"memory_key_padding_mask": ("bool", [[0, 0, 1, 1], [0, 0, 0, 0]])}),
 ]  # fmt: skip
@@ -101,12 +104,13 @@ STACKS = ["TransformerEncoder", "TransformerDecoder"]
 ce = [(5, 4), ("int", 4, (5,))]
 LOSSES = [
     ("CrossEntropyLoss", (), {}, ce, {}),
-    ("CrossEntropyLoss", (), {"weight": [0.5, 1.0, 2.0, 1.5], "label_smoothing": 0.1, "ignore_index": 2}, ce, {}),
+    ("CrossEntropyLoss", (), {"weight": [0.5, 1.0, 2.0, 1.5], "label_smoothing": 0.1, "ignore_index": 2}, ce,
+     {}),
     ("CrossEntropyLoss", (), {"reduction": "none"}, [(2, 4, 3), ("int", 4, (2, 3))], {}),
     ("CrossEntropyLoss", (), {"label_smoothing": 0.2}, [(5, 4), ("simplex", (5, 4))], {}),
     ("NLLLoss", (), {"weight": [0.5, 1.0, 2.0, 1.5], "ignore_index": 1}, ce, {}),
-    *[(n, (), {"reduction": r}, [(3, 4), (3, 4)], {}) for n in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss")
-      for r in ("mean", "sum")],
+    *[(n, (), {"reduction": r}, [(3, 4), (3, 4)], {})
+      for n in ("MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss") for r in ("mean", "sum")],
     ("SmoothL1Loss", (), {"beta": 0.4}, [(3, 4), (3, 4)], {}),
     ("HuberLoss", (), {"delta": 0.6}, [(3, 4), (3, 4)], {}),
     ("BCEWithLogitsLoss", (), {}, [(3, 4), ("unit", (3, 4))], {}),
@@ -138,10 +142,31 @@ SCHEDULES = [
     ("OneCycleLR", {"max_lr": 0.5, "total_steps": 20, "pct_start": 0.45, "anneal_strategy": "linear",
                     "div_factor": 10.0, "final_div_factor": 50.0}),
     ("ReduceLROnPlateau", {"factor": 0.5, "patience": 2, "cooldown": 1, "threshold": 0.01, "min_lr": 0.02}),
-    ("ReduceLROnPlateau", {"mode": "max", "factor": 0.5, "patience": 1, "threshold_mode": "abs", "threshold": 0.1}),
+    ("ReduceLROnPlateau", {"mode": "max", "factor": 0.5, "patience": 1, "threshold_mode": "abs",
+                           "threshold": 0.1}),
 ]  # fmt: skip
 
-METRICS = [1.0, 0.8, 0.795, 0.81, 0.8, 0.79, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.4, 0.45, 0.5, 0.45, 0.45, 0.45, 0.45]
+METRICS = [
+    1.0,
+    0.8,
+    0.795,
+    0.81,
+    0.8,
+    0.79,
+    0.5,
+    0.6,
+    0.6,
+    0.6,
+    0.6,
+    0.6,
+    0.4,
+    0.45,
+    0.5,
+    0.45,
+    0.45,
+    0.45,
+    0.45,
+]
 
 
 class Store:
@@ -211,7 +236,9 @@ def layer_case(store, layer, record, specs, options, random):
                 b.copy_(torch.from_numpy(random.uniform(0.5, 1.5, b.shape)))
     layer.train(options.pop("training", False))
     record["training"] = layer.training
-    record["state"] = {k: store.put(v) for k, v in layer.state_dict().items()} if record["kind"] == "layer" else {}
+    record["state"] = (
+        {k: store.put(v) for k, v in layer.state_dict().items()} if record["kind"] == "layer" else {}
+    )
     inputs = [make_input(s, random) for s in specs]
     options = {k: make_option(v, random) for k, v in options.items()}
     record["inputs"] = [[store.put(p) for p in i] if isinstance(i, tuple) else store.put(i) for i in inputs]

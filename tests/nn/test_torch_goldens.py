@@ -29,7 +29,9 @@ def is_entry(value):
 
 
 def title(case):
-    options = ",".join(f"{k}={v}" for k, v in {**case["kwargs"], **case["options"]}.items() if not is_entry(v))
+    options = ",".join(
+        f"{k}={v}" for k, v in {**case["kwargs"], **case["options"]}.items() if not is_entry(v)
+    )
     return f"{case['class']}({','.join(map(str, case['args']))};{options};{len(case['inputs'])})"
 
 
@@ -39,7 +41,9 @@ def build(case):
         layer = getattr(nn, name + "Layer")(4, 2, dim_feedforward=3, dropout=0.0, batch_first=True)
         return getattr(nn, name)(layer, 2, norm=nn.LayerNorm(4))
     args = [tuple(a) if isinstance(a, list) else a for a in case["args"]]
-    kwargs = {k: tuple(v) if isinstance(v, list) and "weight" not in k else v for k, v in case["kwargs"].items()}
+    kwargs = {
+        k: tuple(v) if isinstance(v, list) and "weight" not in k else v for k, v in case["kwargs"].items()
+    }
     return getattr(nn, name)(*args, **kwargs)
 
 
