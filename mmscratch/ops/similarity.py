@@ -8,7 +8,8 @@ from .reduction import sum as sum_of
 from .shape import transpose
 
 __all__ = [
-    "cosine_similarity", "cosine_similarity_matrix", "cosine_similarity_twin", "cosine_topk", "normalize",
+    "cosine_similarity", "cosine_similarity_matrix", "cosine_similarity_twin", "cosine_topk",
+    "normalize", "normalize_rows",
 ]  # fmt: skip
 
 
