@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import scalar
 from ..jit import njit, prange
+from . import vector_math
 from .threads import PIECE, pieces
 
 
@@ -69,7 +70,7 @@ _pieces = njit(pieces)
 
 @functools.cache
 def _formulas(dtype):
-    return scalar.formulas(dtype, njit)
+    return scalar.formulas(dtype, njit, vector_math)
 
 
 @functools.cache

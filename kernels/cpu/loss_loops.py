@@ -1,10 +1,10 @@
 """Compiled loops of cross-entropy: one thread a row."""
 
-import math
-
 import numpy as np
 
 from ..jit import njit, prange
+from . import vector_math as math
+from .row_loops import largest, total
 
 
 @njit(parallel=True)
@@ -12,15 +12,13 @@ def forward(x, target, weight, ignore_index, smoothing, loss, row_weight, lse):
     classes = x.shape[1]
     for n in prange(x.shape[0]):
         row = x[n]
-        top = row[0]
-        for v in range(classes):
-            top = row[v] if row[v] > top else top
+        top = largest(row)
         if top == -np.inf:
             top = x.dtype.type(0)
-        total = 0.0
+        share = np.empty_like(row)
         for v in range(classes):
-            total += math.exp(row[v] - top)
-        lse[n] = top + math.log(total)
+            share[v] = math.exp(row[v] - top)
+        lse[n] = top + np.log(total(share))
         t = target[n]
         if t == ignore_index:
             loss[n], row_weight[n] = 0, 0
@@ -38,9 +36,7 @@ def forward(x, target, weight, ignore_index, smoothing, loss, row_weight, lse):
 def backward(dloss, x, target, lse, weight, ignore_index, smoothing, dx):
     classes = x.shape[1]
     number = x.dtype.type
-    all_weight = 0.0
-    for v in range(classes):
-        all_weight += weight[v]
+    all_weight = total(weight)
     for n in prange(x.shape[0]):
         t = target[n]
         row, out = x[n], dx[n]

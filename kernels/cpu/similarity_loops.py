@@ -5,22 +5,8 @@ import math
 import numpy as np
 
 from ..jit import njit, prange
+from .row_loops import dot
 from .topk_loops import insert
-
-
-@njit
-def _dot(a, b):
-    """Σ a b in float64, in four interleaved sums: always the same order, whatever the alignment."""
-    s0 = s1 = s2 = s3 = 0.0
-    whole = a.size // 4 * 4
-    for d in range(0, whole, 4):
-        s0 += np.float64(a[d]) * np.float64(b[d])
-        s1 += np.float64(a[d + 1]) * np.float64(b[d + 1])
-        s2 += np.float64(a[d + 2]) * np.float64(b[d + 2])
-        s3 += np.float64(a[d + 3]) * np.float64(b[d + 3])
-    for d in range(whole, a.size):
-        s0 += np.float64(a[d]) * np.float64(b[d])
-    return (s0 + s1) + (s2 + s3)
 
 
 @njit(parallel=True)
@@ -28,7 +14,7 @@ def lengths(x):
     """‖x‖ of each row, in float64."""
     norm = np.empty(x.shape[0])
     for n in prange(x.shape[0]):
-        norm[n] = math.sqrt(_dot(x[n], x[n]))
+        norm[n] = math.sqrt(dot(x[n], x[n]))
     return norm
 
 
@@ -36,7 +22,7 @@ def lengths(x):
 def l2_normalize(x, eps, y, norm):
     for n in prange(x.shape[0]):
         row, out = x[n], y[n]
-        norm[n] = math.sqrt(_dot(row, row))
+        norm[n] = math.sqrt(dot(row, row))
         length = norm[n] if not norm[n] < eps else eps
         for d in range(row.size):
             out[d] = row[d] / length
@@ -50,7 +36,7 @@ def l2_normalize_backward(dy, y, norm, eps, dx):
             for d in range(g.size):
                 out[d] = g[d] / eps
         else:
-            along = norm.dtype.type(_dot(unit, g))
+            along = norm.dtype.type(dot(unit, g))
             for d in range(g.size):
                 out[d] = (g[d] - unit[d] * along) / norm[n]
 
@@ -69,6 +55,6 @@ def keep_best(tile, queries, lengths, rows, norms, first, slack, kept, score, in
             if tile[q, n] < enough:
                 continue
             product = lengths[q] * length
-            exact = _dot(queries[q], rows[n]) / product if product != 0 else 0.0
+            exact = dot(queries[q], rows[n]) / product if product != 0 else 0.0
             count = insert(best, where, count, tile.dtype.type(exact), first + n)
         kept[q] = count
