@@ -116,7 +116,7 @@ def draw(result, names, axes):
     for s in steps:
         for t, times in Counter(t for t in s.targets if t in column).items():
             # Two arrows to one place part; a long one makes way for the boxes between.
-            long = 0.12 * (column[s] - column[t] > 2)
+            long = 0.2 * (column[s] - column[t] > 2)
             for bend in (long,) if times == 1 else (0.25, -0.25):
                 arrow = {"arrowstyle": "-|>", "color": "0.6", "shrinkA": 14, "shrinkB": 17}
                 arrow["connectionstyle"] = f"arc3,rad={bend}"

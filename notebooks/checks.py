@@ -195,3 +195,88 @@ def table_gradient(ask):
     table = mm.tensor(np.zeros((4, 2)), requires_grad=True)
     ops.embedding(table, index).backward(dy)
     _require(_close(table.grad, right), "the library disagrees")
+
+
+# ── lesson 2 ────────────────────────────────────────────────────────────────────────────────────
+@exercise("The formula is p ⊙ (dp − Σ p ⊙ dp), the sum along the last axis.")
+def scores_gradient(ask):
+    p = ops.softmax(np.array([[2.0, 1.0, 0.0], [0.0, 0.5, -1.0]]))
+    dp = np.array([[1.0, -2.0, 0.5], [3.0, 0.0, 1.0]])
+    g = _array("p, dp (2, 3)", ask(p, dp), (2, 3))
+    right = p * (dp - (p * dp).sum(-1, keepdims=True))
+    _require(not _close(g, p * dp), "this is p ⊙ dp; the weights compete, so subtract Σ p ⊙ dp inside")
+    _require(not _close(g, p * (1 - p) * dp), "this is the diagonal of the Jacobian alone; −p pᵀ is missing")
+    _require(not _close(g, -right), "the sign is turned round")
+    _require(not _close(g, p * (dp - (p * dp).sum())), "sum over each row, not over the whole array")
+    _require(not _close(g, p * (dp - (p * dp).sum(0))), "sum over the last axis: a row is one softmax")
+    _require(not _close(g, p * (dp - dp.sum(-1, keepdims=True))), "the sum is of p ⊙ dp, not of dp alone")
+    _require(
+        _close(g.sum(-1), np.zeros(2)), "each row of the result must sum to 0: shifting all scores is free"
+    )
+    _require(_close(g, right), "not p ⊙ (dp − Σ p ⊙ dp)")
+
+
+@exercise("Take exp of scores minus the largest allowed one, put 0 where mask is False, divide by the sum.")
+def masked_weights(ask):
+    scores, mask = np.array([[0.0, 1.0, 2.0, 5.0]]), np.array([[True, True, True, False]])
+    w = _array("scores (1, 4)", ask(scores, mask), (1, 4))
+    full, right = ops.softmax(scores), ops.softmax(scores, mask)
+    _require(not _close(w, full), "the mask is not used")
+    _require(not _close(w, ops.softmax(scores, ~mask)), "the mask is turned round: True takes part")
+    _require(
+        not _close(w, full * mask), "weights set to 0 after the softmax: what remains no longer sums to 1"
+    )
+    _require(
+        not _close(w, ops.softmax(scores * mask)),
+        "a score of 0 is no mask, since exp(0) = 1; a masked score is −∞",
+    )
+    _require(w[0, 3] == 0, "a masked weight must be exactly 0")
+    _require(_close(w, right), "the allowed weights are not a softmax")
+    with np.errstate(all="ignore"):
+        empty = _array("a row without any True", ask(scores, np.zeros((1, 4), bool)), (1, 4))
+        huge = _array("scores of 3000", ask(np.array([[3000.0, 2999.0, 9000.0]]), mask[:, 1:]), (1, 3))
+    _require(not np.isnan(empty).any(), "a row in which nothing is allowed gives 0/0; it must be all zeros")
+    _require(not empty.any(), "a row in which nothing is allowed must be all zeros")
+    _require(
+        np.isfinite(huge).all(),
+        "scores of 3000 overflow: subtract the row's largest allowed score before exp",
+    )
+    _require(
+        _close(huge, ops.softmax(np.array([[1.0, 0.0, 0.0]]), mask[:, 1:])),
+        "large scores give wrong weights: subtract the largest ALLOWED score, not the largest of all",
+    )
+
+
+@exercise("Make both unit vectors first; then (b̂ − cos · â) / ‖a‖.")
+def cosine_gradient(ask):
+    a, b = np.array([3.0, 0.0, 4.0]), np.array([1.0, 2.0, 2.0])
+    g = _array("a, b (3,)", ask(a, b), (3,))
+    a_hat, b_hat = a / 5, b / 3
+    right = (b_hat - (a_hat @ b_hat) * a_hat) / 5
+    _require(not _close(g, right * 5), "divide by ‖a‖: a long vector turns slowly")
+    _require(not _close(g, b_hat / 5), "the part along a is not taken away: − cos · â is missing")
+    _require(not _close(g, -right), "the sign is turned round: the gradient points towards b")
+    _require(not _close(g, (a_hat - (a_hat @ b_hat) * b_hat) / 3), "this is the gradient of b, not of a")
+    _require(
+        not _close(g, (b - (a_hat @ b_hat) * a) / 5), "use unit vectors: b̂ and â, not b and a, in the bracket"
+    )
+    _require(abs(a @ g) < 1e-9, f"a · gradient should be 0 (it is tangent), not {a @ g:.3g}")
+    _require(_close(g, right), "not (b̂ − cos · â) / ‖a‖")
+
+
+@exercise("Divide every dot product by the row's length (by 1 where it is 0), then sort, falling.")
+def most_similar(ask):
+    query = np.array([1.0, 1.0, 0.0])
+    rows = np.array([[1.0, 0.9, 0.1], [9.0, 0.0, 9.0], [0.0, 0.0, 0.0], [0.1, 0.1, 0.0], [-1.0, -1.0, 0.0]])
+    with np.errstate(all="ignore"):
+        got = _array("5 rows, count 5", ask(query, rows, 5), (5,))
+        few = np.asarray(ask(query, rows, 2))
+    got = got.tolist()
+    _require(got != [1, 0, 3, 2, 4], "ranked by the bare dot product: the long row 1 wins; divide by lengths")
+    _require(got != [4, 2, 1, 0, 3], "worst first: sort falling (the greatest cosine is the best)")
+    by_distance = np.argsort(((rows - query) ** 2).sum(1), kind="stable").tolist()
+    _require(got != by_distance, "ranked by the distance of rows as they are; only unit vectors rank alike")
+    _require(sorted(got) == list(range(5)), f"expected row numbers 0 … 4, each once, got {got}")
+    _require(got.index(2) == 3, "the zero row has cosine 0: before the opposite row 4, after all others")
+    _require(got == [3, 0, 1, 2, 4], f"expected [3, 0, 1, 2, 4], got {got}")
+    _require(few.tolist() == [3, 0], "count says how many to return")
