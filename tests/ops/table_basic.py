@@ -119,7 +119,7 @@ ARITHMETIC = [
         "where",
         lambda m, a: ops.where(m, a, 0.5),
         lambda np, m, a: np.where(m, a, 0.5),
-        [("odd", mask(3, 5), real(3, 5)), ("broadcast", mask(5), real(3, 1))],
+        [("odd", mask(3, 5), real(3, 5)), ("broadcast", mask(5), real(3, 5))],
     ),
 ]
 
