@@ -181,6 +181,16 @@ class DeviceArray:
         """Lets CuPy, PyTorch and others look at the same memory."""
         return {**self.flat.__cuda_array_interface__, "shape": self.shape, "strides": None}
 
+    def __deepcopy__(self, seen):
+        """The same numbers in memory of their own, copied on the device."""
+        copy = DeviceArray(self.shape, self.dtype)
+        if self.size:
+            copy.flat.copy_to_device(self.flat)
+        return copy
+
+    def __reduce__(self):
+        raise TypeError("pickle: a device array stays in its process; download it first, with .numpy()")
+
     def __repr__(self):
         return f"<device array {self.dtype} {self.shape}>"
 

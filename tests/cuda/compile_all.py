@@ -21,13 +21,16 @@ from mmscratch import kernels
 COMPUTE_CAPABILITY = (7, 5)
 
 
-def compiler_is_here():
-    from numba.cuda.cudadrv.nvvm import NVVM
+def nothing(x):
+    """The smallest kernel there is."""
 
+
+def compiler_is_here():
     try:
-        return NVVM() is not None
+        cuda.compile_ptx(nothing, (numba.int64,), cc=COMPUTE_CAPABILITY)
     except Exception:
         return False
+    return True
 
 
 class NoMemory:
@@ -92,7 +95,9 @@ def main():
         for kernel, rows in CASES.items():
             if wanted and kernel not in wanted:
                 continue
-            for _, build in rows:
+            for name, build in rows:
+                if kernel == "map" and name.endswith("broadcast") and "add" not in name:
+                    continue  # a formula is one device function, however its operands are addressed
                 for dtype in (np.float32, np.float64):
                     arguments = build(draws(dtype), dtype)
                     up = lambda x: memory.upload(x) if isinstance(x, np.ndarray) else x  # noqa: E731

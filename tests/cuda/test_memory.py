@@ -1,6 +1,8 @@
 """Device memory: the two doors and their counters, the free list, no silent copies; launching."""
 
+import copy
 import gc
+import pickle
 import tomllib
 import warnings
 from pathlib import Path
@@ -112,6 +114,16 @@ def test_rows_are_a_window_on_the_same_memory(memory, floor):
     np.testing.assert_array_equal(memory.download(x.rows(1, 3)), np.arange(3.0, 9.0).reshape(2, 3))
     total = floor.reduce("sum", x.rows(2, 4), (0, 1), False)
     assert memory.download(total) == np.arange(6.0, 12.0).sum()
+
+
+def test_copies(memory):
+    x = memory.upload(np.arange(6.0).reshape(2, 3))
+    y, did = moved(memory, lambda: copy.deepcopy(x))
+    assert (did.uploads, did.downloads) == (0, 0) and y.block is not x.block
+    np.testing.assert_array_equal(memory.download(y), memory.download(x))
+    assert copy.deepcopy(memory.upload(np.ones((0, 2)))).shape == (0, 2)
+    with pytest.raises(TypeError, match="stays in its process"):
+        pickle.dumps(x)
 
 
 def test_item_and_single_entries(memory):
