@@ -63,6 +63,7 @@ def majority_accuracy(train: Sequence[tuple[object, str]], test: Sequence[tuple[
 
 
 def bag_of_words(questions: Sequence[Question], index: dict[str, int]) -> np.ndarray:
+    """How often each indexed word stands in each question: (questions, words)."""
     out = np.zeros((len(questions), len(index)))
     for row, question in zip(out, questions, strict=True):
         for token in question.tokens:

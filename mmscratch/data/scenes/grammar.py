@@ -142,12 +142,14 @@ def templates(level: int, lang: str, which: str = "train") -> tuple[int, ...]:
 
 
 def check_level(level: int) -> int:
+    """The level itself, or a ValueError unless it is 1 to 4."""
     if isinstance(level, bool) or level not in (1, 2, 3, 4):
         raise ValueError(f"level must be 1, 2, 3 or 4, got {level!r}")
     return level
 
 
 def check_language(lang: str) -> str:
+    """The language itself, or a ValueError unless it is en or zh."""
     if lang not in LANGUAGES:
         raise ValueError(f"lang must be en or zh, got {lang!r}")
     return lang

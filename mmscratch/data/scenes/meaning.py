@@ -47,12 +47,16 @@ class Noun:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
+    """Level 1: some object fits the noun."""
+
     noun: Noun
     level = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Related:
+    """Level 2: an object that fits `a` stands in the relation to another that fits `b`."""
+
     a: Noun
     relation: str
     b: Noun
@@ -65,12 +69,16 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
+    """Level 3: the scene holds these, one object a noun, and nothing else."""
+
     nouns: tuple[Noun, ...]
     level = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Quantified:
+    """Level 4: how many of the objects that fit the noun fit the predicate."""
+
     kind: str
     number: int | None
     noun: Noun

@@ -105,10 +105,12 @@ def _askable(family: str, a: Noun, b: Noun, allowed) -> bool:
 
 
 def shares(a: Noun, b: Noun) -> bool:
+    """Whether two nouns have a word in common."""
     return bool(set(a.items()) & set(b.items()))
 
 
 def draw_noun(names: tuple[str, ...], draws: Draws, allowed) -> Noun:
+    """A noun with these attributes, uniform over what is allowed."""
     values = {"shape": SHAPES, "colour": COLOURS, "size": SIZES}
     while True:
         noun = Noun(**{name: draws.choice(values[name]) for name in names})

@@ -180,6 +180,7 @@ def _tied(question: Question, scene: Scene) -> bool:
 
 
 def apply(edit: Edit, scene: Scene) -> Scene:
+    """The scene after an edit."""
     o = scene.objects[edit.object]
     if edit.field == "place":
         changed = replace(o, x=edit.after[0], y=edit.after[1])

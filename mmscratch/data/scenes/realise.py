@@ -95,17 +95,20 @@ def bare_en(noun: Noun, plural: bool = False) -> list[str]:
 
 
 def bare_zh(noun: Noun) -> list[str]:
+    """The Chinese noun without a number word."""
     words = [table[getattr(noun, name)] for name, table in ADJECTIVES_ZH.items() if getattr(noun, name)]
     return [*words, SHAPE_ZH[noun.shape]]
 
 
 def phrase_en(noun: Noun) -> list[str]:
+    """The noun phrase with its article; a noun that names nothing is refused."""
     if not noun.items():
         raise ValueError("a noun phrase must name at least one attribute")
     return ["a", *bare_en(noun)]
 
 
 def phrase_zh(noun: Noun) -> list[str]:
+    """The noun phrase with its number word; a noun that names nothing is refused."""
     if not noun.items():
         raise ValueError("a noun phrase must name at least one attribute")
     return [NUMBER_ZH[1], *bare_zh(noun)]
@@ -121,6 +124,7 @@ def _joined(phrases: list[list[str]], comma: str, last: str) -> Roled:
 
 
 def is_singular(meaning: Quantified) -> bool:
+    """Whether English says the noun in the singular."""
     return meaning.kind == "none" or meaning.number == 1
 
 

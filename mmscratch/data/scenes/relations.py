@@ -47,6 +47,7 @@ def holds(scene: Scene, relation: str, i: int, j: int, dead_zone: float = DEAD_Z
 
 
 def distance(a: Object, b: Object) -> float:
+    """Euclidean distance of two centres in pixels."""
     return sqrt((a.x - b.x) ** 2 + (a.y - b.y) ** 2)
 
 

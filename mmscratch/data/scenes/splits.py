@@ -76,6 +76,7 @@ def plan(name: str, options: LoadOptions) -> SplitPlan:
 
 
 def check_split(name: str) -> str:
+    """The name itself, or a ValueError that lists the splits."""
     if name not in DIGITS:
         raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {name!r}")
     return name

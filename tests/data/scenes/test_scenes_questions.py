@@ -270,6 +270,7 @@ def test_gates_small(family):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gates_two_points(family, paired):
