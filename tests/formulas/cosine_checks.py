@@ -1,6 +1,8 @@
 """What cosine similarity, cos θ = a·b / (‖a‖ ‖b‖), must do: checks of any implementation.
 
-An implementation is two functions on NumPy vectors, ``value(a, b)`` → number and ``slope(a, b)`` → ∂cos/∂a. Each check raises AssertionError. The checks that the library passes must fail on faulty variants.
+An implementation is two functions on NumPy vectors: ``value(a, b)``, a number, and ``slope(a, b)``, its
+gradient ∂cos/∂a. Each check raises AssertionError. The checks that the library passes must fail on faulty
+variants.
 """
 
 import math
