@@ -12,6 +12,7 @@ import numpy as np
 import mmscratch as mm
 from mmscratch import ops
 from mmscratch.autograd import primitive
+from mmscratch.data import scenes
 
 __all__ = ["EXERCISES", "Hint"]
 
@@ -280,3 +281,82 @@ def most_similar(ask):
     _require(got.index(2) == 3, "the zero row has cosine 0: before the opposite row 4, after all others")
     _require(got == [3, 0, 1, 2, 4], f"expected [3, 0, 1, 2, 4], got {got}")
     _require(few.tolist() == [3, 0], "count says how many to return")
+
+
+# ── lesson 1 ────────────────────────────────────────────────────────────────────────────────────
+def _pair(x0, y0, x1, y1):
+    """A scene of a circle at (x0, y0) and a square at (x1, y1)."""
+    circle = scenes.Object("circle", "red", "small", "solid", x0, y0, 6.0)
+    square = scenes.Object("square", "blue", "small", "solid", x1, y1, 6.0)
+    return scenes.Scene(0, (circle, square))
+
+
+@exercise("Compare scene.objects[j].x − scene.objects[i].x with scenes.DEAD_ZONE.")
+def stands_left(ask):
+    _require(ask(_pair(10.0, 20.0, 50.0, 20.0), 0, 1) is not None, "it gives None: is there a return?")
+    _require(ask(_pair(10.0, 20.0, 50.0, 20.0), 0, 1), "x = 10 is left of x = 50: x grows to the right")
+    _require(not ask(_pair(50.0, 20.0, 10.0, 20.0), 0, 1), "x = 50 is not left of x = 10")
+    _require(
+        not ask(_pair(30.0, 10.0, 30.0, 50.0), 0, 1), "one above the other is not left: compare x, not y"
+    )
+    _require(
+        not ask(_pair(30.0, 10.0, 34.0, 50.0), 0, 1), "4 pixels apart is ambiguous: the dead zone is not used"
+    )
+    _require(ask(_pair(30.0, 10.0, 36.0, 50.0), 0, 1), "exactly 6 pixels count: it holds from 6 on (≥)")
+    _require(not ask(_pair(10.0, 20.0, 50.0, 20.0), 1, 0), "i and j are mixed up: the question is about i")
+
+
+@exercise("Ask scenes.truth(sentence, scene), and look at its fields grammatical and true.")
+def lies(ask):
+    scene = _pair(10.0, 20.0, 50.0, 20.0)
+    honest, crossed = (
+        "a red circle is to the left of a blue square",
+        "a red circle is to the right of a blue square",
+    )
+    absent, gibberish = "a green cross is in the picture", "circle red a left"
+    got = ask([crossed, honest, gibberish, absent], scene)
+    _require(got is not None, "it gives None: is there a return?")
+    got = list(got)
+    _require(all(isinstance(s, str) for s in got), "return the sentences themselves, not numbers or truths")
+    _require(
+        gibberish not in got, "what does not parse says nothing, so it is no lie: ask for grammatical too"
+    )
+    _require(honest not in got, "a true sentence is among the lies: `true` must be False")
+    _require(crossed in got, "everything is there, but the relation is false: that is a lie too")
+    _require(absent in got, "a sentence about an object that is not there is a lie too")
+    _require(got == [crossed, absent], "keep the order in which the sentences came, each once")
+
+
+@exercise("mask.any(axis=1) says which rows are touched; take the first, and the last plus 1.")
+def box_of(ask):
+    mask = np.zeros((9, 12), bool)
+    mask[2:5, 6:11] = True
+    mask[2, 6] = False
+    box = ask(mask)
+    _require(box is not None and len(box) == 4, "return four numbers: x0, y0, x1, y1")
+    box, right = tuple(int(n) for n in box), (6, 2, 11, 5)
+    _require(box != (2, 6, 5, 11), "x and y are exchanged: rows are y, and come first only in mask[y, x]")
+    _require(box != (6, 2, 10, 4), "the box is half-open: x1 and y1 lie one beyond the last pixel")
+    _require(box != (6, 2, 5, 3), "this is x0, y0, width, height; x1 and y1 are asked for")
+    _require(box == right, f"expected {right}, got {box}")
+    one = np.zeros((4, 4), bool)
+    one[3, 0] = True
+    _require(tuple(int(n) for n in ask(one)) == (0, 3, 1, 4), "a single pixel has a box of one by one")
+
+
+@exercise("Count answers for each question in train; keep the most frequent; compare with test.")
+def blind_accuracy(ask):
+    train = [("a?", "yes")] * 3 + [("a?", "no")] * 1 + [("b?", "no")] * 4 + [("c?", "yes")] * 2
+    train += [("c?", "no")] * 1 + [("d?", "no")] * 1
+    test = [("a?", "yes"), ("a?", "no"), ("b?", "yes"), ("c?", "yes"), ("new?", "no")]
+    got = ask(train, test)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(abs(got - 3) > 1e-9 and abs(got - 60) > 1e-9, "return a share in [0, 1], no count or percent")
+    _require(
+        abs(got - 2 / 5) > 1e-9,
+        "either one answer for all questions (look at each question's own), or no answer to one never seen "
+        "(take the most frequent of all)",
+    )
+    _require(abs(got - 4 / 5) > 1e-9, "the majority was taken from test: that is peeking; learn from train")
+    _require(abs(got - 3 / 4) > 1e-9 and abs(got - 1) > 1e-9, "every test question counts, the unseen too")
+    _require(abs(got - 3 / 5) < 1e-9, f"expected 0.6 on the check's questions, got {got:.3g}")
