@@ -17,7 +17,6 @@ __all__ = [
     "normalize_axes",
     "normalize_axis",
     "reduce_to",
-    "shape_of",
 ]
 
 
@@ -43,11 +42,6 @@ def meet(op, a, b):
         return kernels.of(a)  # the common cases first: small operations should not pay for the check
     broadcast_shapes(op, a, b)
     return floor_of(op, a, b)
-
-
-def shape_of(x):
-    """The shape of an array; () for a Python number."""
-    return tuple(getattr(x, "shape", ()))
 
 
 def broadcast_shapes(op, *operands):

@@ -7,6 +7,7 @@ from ..autograd import primitive
 from . import shape
 from .broadcast import broadcast_shapes, is_array, normalize_axis
 from .constants import raw
+from .scan import positions
 
 __all__ = ["index", "strided_slice", "take", "take_along", "scatter_add", "index_add", "one_hot", "embedding"]
 
@@ -252,7 +253,7 @@ def one_hot(index, *, num_classes, dtype="int64"):
     """
     k = kernels.of(index)
     index = _checked("one_hot", index, index, num_classes, wrap=False)
-    classes = k.cast(k.scan("sum", k.full((num_classes,), 1.0, "float64"), 0, True, False), "int64")
+    classes = k.cast(positions(k, num_classes), "int64")
     return k.cast(k.map("equal", index.reshape((*index.shape, 1)), classes), dtype), None
 
 
