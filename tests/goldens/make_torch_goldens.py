@@ -34,7 +34,9 @@ LAYERS = [
       for n in ("LSTM", "GRU", "RNN")],
     ("LSTM", (3, 2), {"bias": False}, [(4, 3)], {}),
     ("LSTM", (3, 2), {"num_layers": 2}, [seq, ("pair", (2, 3, 2))], {}),
+    ("LSTM", (3, 2), {"num_layers": 2, "bidirectional": True}, [seq, ("pair", (4, 3, 2))], {}),
     ("GRU", (3, 2), {}, [seq, (1, 3, 2)], {}),
+    ("GRU", (3, 2), {"num_layers": 2, "bidirectional": True}, [seq, (4, 3, 2)], {"lengths": [3, 4, 2]}),
     ("Conv1d", (4, 3, 3), {"stride": 2, "padding": 1}, [x1], {}),
     ("Conv1d", (4, 6, 2), {"groups": 2, "dilation": 2, "padding": "same"}, [x1], {}),
     ("Conv1d", (4, 2, 3), {"padding": 1, "padding_mode": "replicate"}, [x1], {}),
@@ -222,7 +224,7 @@ def call(layer, inputs, options):
     if lengths is None:
         return layer(*inputs, **options)
     pack = torch.nn.utils.rnn.pack_padded_sequence(inputs[0], torch.tensor(lengths), enforce_sorted=False)
-    packed, state = layer(pack)
+    packed, state = layer(pack, *inputs[1:])
     return torch.nn.utils.rnn.pad_packed_sequence(packed, total_length=inputs[0].shape[0])[0], state
 
 

@@ -190,6 +190,24 @@ def test_failed_writing_leaves_the_old_file_and_no_litter(path, monkeypatch):
     assert path.read_bytes() == before and os.listdir(path.parent) == [path.name]
 
 
+def test_written_flushed_renamed_flushed_in_this_order(tmp_path, monkeypatch):
+    done, fsync, replace = [], os.fsync, os.replace
+
+    def flush(handle):
+        done.append("folder" if os.path.isdir(f"/proc/self/fd/{handle}") else "file")
+        fsync(handle)
+
+    def rename(a, b):
+        done.append("rename")
+        replace(a, b)
+
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(os, "replace", rename)
+    write(tmp_path / "c", STATE)
+    assert done == (["file", "rename", "folder"] if os.path.isdir("/proc/self/fd") else done)
+    assert os.listdir(tmp_path) == ["c"]
+
+
 def test_last_two_are_kept_and_stale_temporaries_swept(tmp_path):
     checkpoints = Checkpoints(tmp_path / "c")
     checkpoints.create()

@@ -172,6 +172,26 @@ def test_interrupt_raised_inside_a_step_saves_what_was_before_it(tmp_path, whole
     assert (digest(model.state_dict()), everything(tmp_path)) == whole
 
 
+def test_interrupt_inside_an_update_saves_nothing_half_done(tmp_path, whole):
+    random.manual_seed(1)
+    model, options = parts()
+    step, count = options["optimizer"].step, [0]
+
+    def interrupted():
+        count[0] += 1
+        if count[0] == 8:
+            model.first.weight.data[...] = 0
+            raise KeyboardInterrupt
+        step()
+
+    options["optimizer"].step = interrupted
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, **options, steps=20, run=tmp_path, checkpoint_every=3)
+    assert sorted(p.name[:13] for p in (tmp_path / "checkpoints").glob("step*"))[-1] == "step-00000006"
+    model, _ = train(tmp_path, checkpoint_every=5, resume=True)
+    assert (digest(model.state_dict()), everything(tmp_path)) == whole
+
+
 def test_journal_has_a_line_a_step_and_a_validation(tmp_path):
     train(tmp_path, steps=14)
     records = without_seconds(tmp_path)
@@ -208,6 +228,7 @@ def test_validation_is_in_evaluation_mode_without_gradients():
     [
         ("val_loss", [3, 2, 2, 2.5, 1], 4, 2),
         ("accuracy", [0.1, 0.5, 0.4, 0.5, 0.9], 4, 2),
+        ("val_loss", [3, 3.5, 2, 2.5, 2.2, 1], 5, 3),
         ("val_loss", [float("nan"), 2, float("nan"), 3, 1], 4, 2),
     ],
 )
