@@ -16,10 +16,10 @@ def _shift(row, seen, out):
     if seen.size:
         for v in range(row.size):
             out[v] = row[v] if seen[v] else row.dtype.type(-np.inf)
-        top = largest(out)
     else:
-        top = largest(row)
-        out[:] = row
+        for v in range(row.size):
+            out[v] = row[v]
+    top = largest(out)
     if top > -np.inf:
         for v in range(row.size):
             out[v] -= top
@@ -30,52 +30,69 @@ def _seen(mask, n):
     return mask[n] if mask.size else mask.reshape(-1)
 
 
+# Each formula is a plain function of a row; the parallel loop around it is two lines, and compiles faster so.
+@njit
+def _softmax(row, seen, out):
+    _shift(row, seen, out)
+    for v in range(out.size):
+        out[v] = math.exp(out[v])
+    scale = out.dtype.type(1 / total(out))
+    for v in range(out.size):
+        out[v] *= scale
+    if seen.size and not scale < np.inf:  # nothing takes part, or NaN does: 0 · scale is not 0
+        for v in range(out.size):
+            out[v] = out[v] if seen[v] else out.dtype.type(0)
+
+
 @njit(parallel=True)
 def softmax(x, mask, y):
     for n in prange(x.shape[0]):
-        out, seen = y[n], _seen(mask, n)
-        _shift(x[n], seen, out)
-        for v in range(out.size):
-            out[v] = math.exp(out[v])
-        scale = out.dtype.type(1 / total(out))
-        for v in range(out.size):
-            out[v] *= scale
-        if seen.size and not scale < np.inf:  # nothing takes part, or NaN does: 0 · scale is not 0
-            for v in range(out.size):
-                out[v] = out[v] if seen[v] else out.dtype.type(0)
+        _softmax(x[n], _seen(mask, n), y[n])
+
+
+@njit
+def _softmax_backward(dy, y, dx):
+    along = dy.dtype.type(dot(y, dy))
+    for v in range(y.size):
+        dx[v] = y[v] * (dy[v] - along)
 
 
 @njit(parallel=True)
 def softmax_backward(dy, y, dx):
     for n in prange(y.shape[0]):
-        g, p, out = dy[n], y[n], dx[n]
-        along = g.dtype.type(dot(p, g))
-        for v in range(p.size):
-            out[v] = p[v] * (g[v] - along)
+        _softmax_backward(dy[n], y[n], dx[n])
+
+
+@njit
+def _log_softmax(row, seen, out):
+    _shift(row, seen, out)
+    share = np.empty_like(out)
+    for v in range(out.size):
+        share[v] = math.exp(out[v])
+    log_total = out.dtype.type(np.log(total(share)))
+    for v in range(out.size):
+        out[v] -= log_total
+    if seen.size and not log_total > -np.inf:  # nothing takes part, or NaN does
+        for v in range(out.size):
+            out[v] = out[v] if seen[v] else out.dtype.type(-np.inf)
 
 
 @njit(parallel=True)
 def log_softmax(x, mask, y):
     for n in prange(x.shape[0]):
-        out, seen = y[n], _seen(mask, n)
-        _shift(x[n], seen, out)
-        share = np.empty_like(out)
-        for v in range(out.size):
-            share[v] = math.exp(out[v])
-        log_total = out.dtype.type(np.log(total(share)))
-        for v in range(out.size):
-            out[v] -= log_total
-        if seen.size and not log_total > -np.inf:  # nothing takes part, or NaN does
-            for v in range(out.size):
-                out[v] = out[v] if seen[v] else out.dtype.type(-np.inf)
+        _log_softmax(x[n], _seen(mask, n), y[n])
+
+
+@njit
+def _log_softmax_backward(dy, y, dx):
+    for v in range(y.size):
+        dx[v] = dy[v] if y[v] > -np.inf or y[v] != y[v] else dy.dtype.type(0)
+    along = dy.dtype.type(total(dx))
+    for v in range(y.size):
+        dx[v] -= math.exp(y[v]) * along
 
 
 @njit(parallel=True)
 def log_softmax_backward(dy, y, dx):
     for n in prange(y.shape[0]):
-        g, p, out = dy[n], y[n], dx[n]
-        for v in range(p.size):
-            out[v] = g[v] if p[v] > -np.inf or p[v] != p[v] else g.dtype.type(0)
-        along = g.dtype.type(total(out))
-        for v in range(p.size):
-            out[v] -= math.exp(p[v]) * along
+        _log_softmax_backward(dy[n], y[n], dx[n])
