@@ -312,17 +312,16 @@ for _n, _entries in POOL.items():
                     [(f"{_name}, {_n} axes, {_include}", real(*_shape))],
                 ),
             ]
-        if "overhang" not in _name:
-            ROWS.append(
-                Row(
-                    "lp_pool",
-                    lambda x, o=_options: ops.lp_pool(x, p=3, **o),
-                    lambda np, x, t=_tables: pooled(
-                        np, x, t, lambda part, _, axes: np.sum(np.abs(part) ** 3, axis=axes) ** (1 / 3)
-                    ),
-                    [(f"{_name}, {_n} axes", apart(*_shape))],
-                )
+        ROWS.append(
+            Row(
+                "lp_pool",
+                lambda x, o=_options: ops.lp_pool(x, p=3, **o),
+                lambda np, x, t=_tables: pooled(
+                    np, x, t, lambda part, _, axes: np.sum(np.abs(part) ** 3, axis=axes) ** (1 / 3)
+                ),
+                [(f"{_name}, {_n} axes", apart(*_shape))],
             )
+        )
 
 for _n, _entries in ADAPTIVE.items():
     for _name, _shape, _size in _entries:
