@@ -37,15 +37,14 @@ def _forward_kernel(dtype, masked, logarithm):
                 if not (top >= v or top != top):
                     top = v
             top = block_max(scratch, top)
-            shift = zero if top == low else top
             total = zero
             for j in range(t, length, cuda.blockDim.x):
-                total += math.exp(value(x, base + j, mask, mask_base + j * mask_step) - shift)
+                total += math.exp(value(x, base + j, mask, mask_base + j * mask_step) - top)
             total = block_sum(scratch, total)
             log_total = math.log(total)
             for j in range(t, length, cuda.blockDim.x):
                 v = value(x, base + j, mask, mask_base + j * mask_step)
-                out = v - shift - log_total if logarithm else math.exp(v - shift) / total
+                out = v - top - log_total if logarithm else math.exp(v - top) / total
                 if masked:
                     if not mask[mask_base + j * mask_step]:
                         out = low if logarithm else zero

@@ -32,8 +32,9 @@ def _checked(op, index, x, size, wrap=True):
             raise IndexError(
                 f"{op}: index {wrong} is out of range for an axis of size {size} (x {tuple(x.shape)})"
             )
-        if low < 0:
-            index = k.map("where", k.map("less", index, 0), k.map("add", index, size), index)
+        wrap = low < 0
+    if wrap and index.size:
+        index = k.map("where", k.map("less", index, 0), k.map("add", index, size), index)
     return index
 
 
