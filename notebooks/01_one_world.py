@@ -317,7 +317,7 @@ for relation, line in (("left", "-"), ("above", ":")):
             if relations.holds(scene, relation, i, j) and scenes.nearest(scene, j) in (i, None):
                 a, b = scene.objects[i], scene.objects[j]
                 arrow = {"arrowstyle": "-|>", "ls": line, "shrinkA": 13, "shrinkB": 13, "color": "0.4"}
-                bend = {"connectionstyle": f"arc3,rad={0.15 if line == '-' else -0.15}"}
+                bend = {"connectionstyle": f"arc3,rad={0.12 if line == '-' else -0.35}"}
                 axes[1].annotate("", (b.x, b.y), (a.x, a.y), arrowprops={**arrow, **bend})
 for i, (o, colour) in enumerate(zip(scene.objects, colours, strict=True)):
     axes[1].scatter(o.x, o.y, s=420, color=colour)

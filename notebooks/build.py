@@ -128,14 +128,20 @@ def _compare_data(a, b):
     out = []
     for kind in a:
         if kind == "image/png":
-            pa, pb = _pixels(a[kind]), _pixels(b[kind])
-            if pa.shape[:1] != pb.shape[:1] and abs(pa.shape[0] - pb.shape[0]) > 8:
-                out.append(f"a picture of {pa.shape}, stored {pb.shape}")
-            elif pa.shape == pb.shape and np.abs(pa - pb).mean() > 8:  # of 255: other fonts are below 3
-                out.append(f"a picture that differs by {np.abs(pa - pb).mean():.1f} of 255 a pixel")
+            out += _compare_pictures(_pixels(a[kind]), _pixels(b[kind]))
         elif a[kind] != b[kind] and "object at 0x" not in str(a[kind]):
             out.append(f"shows\n{a[kind]}\nstored\n{b[kind]}")
     return out
+
+
+def _compare_pictures(a, b):
+    """Other fonts shift an edge by a few pixels, and change the rest by less than 3 of 255 a pixel."""
+    if np.abs(np.subtract(a.shape, b.shape)).max() > 8:
+        return [f"a picture of {a.shape}, stored {b.shape}"]
+    allowed = 8 if a.shape == b.shape else 16
+    height, width = np.minimum(a.shape, b.shape)[:2]
+    difference = np.abs(a[:height, :width] - b[:height, :width]).mean()
+    return [f"a picture that differs by {difference:.1f} of 255 a pixel"] if difference > allowed else []
 
 
 def _pixels(text):

@@ -1,0 +1,469 @@
+"""The lessons: both languages, their built notebooks, their exercises and checks, and the builder."""
+
+import ast
+import base64
+import importlib.util
+import io
+import pathlib
+import re
+import sys
+import time
+
+import nbformat
+import numpy as np
+import pytest
+
+import mmscratch as mm
+from mmscratch import models, nn, ops, optim
+from mmscratch.autograd import Node, Step
+from mmscratch.data import scenes
+from mmscratch.kernels import interface
+from mmscratch.models import scene_cnn
+
+NOTEBOOKS = pathlib.Path(__file__).resolve().parents[1] / "notebooks"
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(f"lesson_{name}", NOTEBOOKS / f"{name}.py")
+    found = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(found)
+    return found
+
+
+build, checks = module("build"), module("checks")
+LESSONS = sorted(p for p in NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+ENGLISH = [p for p in LESSONS if not p.name.endswith(".zh.py")]
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+english = pytest.mark.parametrize("path", ENGLISH, ids=lambda p: p.stem)
+
+
+def code(notebook):
+    return [c.source for c in notebook.cells if c.cell_type == "code"]
+
+
+# ── sources and notebooks ───────────────────────────────────────────────────────────────────────
+@english
+def test_both_languages_have_the_same_code(path):
+    ours, theirs = build.read(path), build.read(path.with_suffix(".zh.py"))
+    assert [c.cell_type for c in ours.cells] == [c.cell_type for c in theirs.cells]
+    assert code(ours) == code(theirs)
+    for a, b in zip(ours.cells, theirs.cells, strict=True):
+        if a.cell_type == "markdown":
+            assert CHINESE.search(b.source), f"not translated: {b.source[:80]}"
+            assert not CHINESE.search(a.source)
+            assert a.source.count("$$") == b.source.count("$$"), b.source[:80]
+            assert a.source.count("\n#") == b.source.count("\n#"), b.source[:80]
+    assert not any(
+        "#" in line and CHINESE.search(line.split("#")[-1]) for s in code(ours) for line in s.split("\n")
+    )
+
+
+@english
+def test_code_is_the_same_to_the_byte(path):
+    """Not only after parsing: the files differ in their comment lines under [markdown] marks alone."""
+    texts = []
+    for source in (path, path.with_suffix(".zh.py")):
+        cells = re.split(r"(?m)^(?=# %%)", source.read_text(encoding="utf-8"))
+        texts.append([c for c in cells if not c.startswith("# %% [markdown]")])
+    assert texts[0] == texts[1]
+
+
+@lessons
+def test_the_notebook_is_built_from_its_source(path):
+    stored = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    source = build.read(path)
+    assert [(c.cell_type, c.id, c.source) for c in stored.cells] == [
+        (c.cell_type, c.id, c.source) for c in source.cells
+    ], f"python notebooks/build.py {path.name[:2]}"
+    nbformat.validate(stored)
+    ran = [c for c in stored.cells if c.cell_type == "code"]
+    assert [c.execution_count for c in ran] == list(range(1, len(ran) + 1))
+    assert sum("image/png" in o.get("data", {}) for c in ran for o in c.outputs) >= 3
+    assert not any(o.output_type == "error" or o.get("name") == "stderr" for c in ran for o in c.outputs)
+    assert not re.search(
+        r"/root/|/work/|/home/|/tmp/|site-packages", path.with_suffix(".ipynb").read_text("utf-8")
+    )
+
+
+@english
+def test_the_top_says_what_one_needs_to_know(path):
+    for source, words in ((path, ("You will be able to", "Time", "Data", "Follows")),
+                          (path.with_suffix(".zh.py"), ("你能够", "用时", "数据", "对应"))):  # fmt: skip
+        top = build.read(source).cells[0].source
+        assert top.startswith("# ") and all(f"**{w}" in top or w in top for w in words)
+
+
+@english
+def test_no_lesson_defines_what_the_library_has(path):
+    library = {n for part in (mm, ops, nn, optim, scenes, models, scene_cnn, interface, mm.autograd)
+               for n in dir(part) if not n.startswith("_")}  # fmt: skip
+    defined = {n.name for n in ast.walk(ast.parse("\n".join(code(build.read(path)))))
+               if isinstance(n, ast.FunctionDef | ast.ClassDef)}  # fmt: skip
+    assert not defined & library - {"forward"}
+
+
+# ── exercises ───────────────────────────────────────────────────────────────────────────────────
+def functions(path, student=False):
+    """All functions of a lesson, by name; with ``student``, as the reader meets them."""
+    notebook = build.read(path)
+    if student:
+        notebook = build.without_solutions(notebook)
+    tree = ast.parse("\n".join(code(notebook)))
+    space = {"np": np, "mm": mm, "ops": ops, "scenes": scenes, "Node": Node, "Step": Step}
+    definitions = ast.Module([n for n in tree.body if isinstance(n, ast.FunctionDef)], [])
+    for node in definitions.body:
+        node.decorator_list = []
+    exec(compile(definitions, path.name, "exec"), space)
+    return space
+
+
+def exercises(path):
+    return [
+        s.split("(")[0].removeprefix("checks.") for s in code(build.read(path)) if s.startswith("checks.")
+    ]
+
+
+OF = {name: path for path in ENGLISH for name in exercises(path)}
+
+
+def test_every_check_is_used_and_every_lesson_has_exercises():
+    assert set(OF) == set(checks.EXERCISES) == set(WRONG)
+    assert all(3 <= len(exercises(path)) <= 4 for path in ENGLISH)
+
+
+@pytest.mark.parametrize("name", sorted(OF))
+def test_the_solution_passes_within_a_second(name, capsys):
+    solution = functions(OF[name])[name]
+    begun = time.process_time()
+    checks.EXERCISES[name](solution)
+    assert time.process_time() - begun < 1
+    assert capsys.readouterr().out == f"{name}: right\n"
+
+
+@pytest.mark.parametrize("name", sorted(OF))
+def test_the_unwritten_answer_gets_the_first_hint(name):
+    answer = functions(OF[name], student=True)[name]
+    with pytest.raises(checks.Hint, match="nothing is written between the marks yet") as failure:
+        checks.EXERCISES[name](answer)
+    assert checks.EXERCISES[name].start in str(failure.value)
+
+
+def depth_first(pass_on):
+    def walk(result):
+        arrivals, grads, total = functions(OF["walk"])["arrivals"], {}, {}
+
+        def arrive(target, g):
+            if isinstance(target, Node):
+                grads[target] = grads.get(target, 0) + g
+                return
+            first = target not in total
+            total[target] = total.get(target, 0) + g
+            passed = pass_on(first, g, total[target])
+            if passed is not None:
+                for step, h in arrivals(target, passed):
+                    arrive(step, h)
+
+        arrive(result.step, np.ones_like(result.data))
+        return grads
+
+    return walk
+
+
+def by_birth(choose, add=True):
+    def walk(result):
+        arrivals = functions(OF["walk"])["arrivals"]
+        grads, waiting = {}, {result.step: np.ones_like(result.data)}
+        while waiting:
+            step = choose(waiting, key=lambda s: s.birth)
+            for target, g in arrivals(step, waiting.pop(step)):
+                home = grads if isinstance(target, Node) else waiting
+                home[target] = home[target] + g if add and target in home else g
+        return grads
+
+    return walk
+
+
+def lost_rows(dy, index, rows):
+    g = np.zeros((rows, dy.shape[-1]))
+    g[index] += dy
+    return g
+
+
+def mean_rows(dy, index, rows):
+    g, n = np.zeros((rows, dy.shape[-1])), np.zeros(rows)
+    np.add.at(g, index, dy)
+    np.add.at(n, index, 1)
+    return g / np.maximum(n, 1)[:, None]
+
+
+def all_rows(dy, index, rows):
+    return np.zeros((rows, dy.shape[-1])) + dy.sum(axis=tuple(range(dy.ndim - 1)))
+
+
+def e_softmax(x):
+    return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
+
+
+def minus_infinity(scores, mask):
+    s = np.where(mask, scores, -np.inf)
+    e = np.exp(s - s.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def greatest_of_all(scores, mask):
+    e = np.where(mask, np.exp(scores - scores.max(-1, keepdims=True)), 0)
+    total = e.sum(-1, keepdims=True)
+    return e / np.where(total == 0, 1, total)
+
+
+def unit(x):
+    return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def cosines(q, rows):
+    return rows @ q / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
+
+
+def box(mask):
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
+
+
+def majority(pairs):
+    answers = [a for _, a in pairs]
+    return max(sorted(set(answers)), key=answers.count) if answers else None
+
+
+def own(pairs, question):
+    return majority([p for p in pairs if p[0] == question])
+
+
+def judged(condition):
+    return lambda sentences, scene: [s for s in sentences if condition(scenes.truth(s, scene))]
+
+
+WRONG = {
+    "stands_left": [
+        lambda s, i, j: s.objects[i].x < s.objects[j].x,
+        lambda s, i, j: s.objects[j].y - s.objects[i].y >= 6,
+        lambda s, i, j: s.objects[i].x - s.objects[j].x >= 6,
+        lambda s, i, j: s.objects[j].x - s.objects[i].x > 6,
+        lambda s, i, j: abs(s.objects[j].x - s.objects[i].x) >= 6,
+        lambda s, i, j: None,
+    ],
+    "lies": [
+        judged(lambda t: not t.true),
+        judged(lambda t: t.true),
+        judged(lambda t: t.grammatical and not t.objects),
+        judged(lambda t: t.grammatical and t.relation is False),
+        lambda sentences, scene: [not scenes.truth(s, scene).true for s in sentences],
+        lambda sentences, scene: sorted(judged(lambda t: t.grammatical and not t.true)(sentences, scene)),
+    ],
+    "box_of": [
+        lambda m: (box(m)[1], box(m)[0], box(m)[3], box(m)[2]),
+        lambda m: (box(m)[0], box(m)[1], box(m)[2] - 1, box(m)[3] - 1),
+        lambda m: (box(m)[0], box(m)[1], box(m)[2] - box(m)[0], box(m)[3] - box(m)[1]),
+        lambda m: (0, 0, m.shape[1], m.shape[0]),
+    ],
+    "blind_accuracy": [
+        lambda train, test: np.mean([majority(train) == a for _, a in test]),
+        lambda train, test: np.mean([own(train, q) == a for q, a in test]),
+        lambda train, test: np.mean([own(test, q) == a for q, a in test]),
+        lambda train, test: sum((own(train, q) or majority(train)) == a for q, a in test),
+        lambda train, test: np.mean([own(train, q) == a for q, a in test if own(train, q)]),
+    ],
+    "scores_gradient": [
+        lambda p, dp: p * dp,
+        lambda p, dp: p * (1 - p) * dp,
+        lambda p, dp: p * (dp - dp.sum(-1, keepdims=True)),
+        lambda p, dp: p * (dp - (p * dp).sum(0)),
+        lambda p, dp: p * (dp - (p * dp).sum()),
+        lambda p, dp: p * ((p * dp).sum(-1, keepdims=True) - dp),
+    ],
+    "masked_weights": [
+        lambda s, m: ops.softmax(s),
+        lambda s, m: ops.softmax(s) * m,
+        lambda s, m: ops.softmax(s * m),
+        lambda s, m: ops.softmax(s, ~m),
+        lambda s, m: ops.softmax(np.where(m, s, -5.0)),
+        minus_infinity,
+        greatest_of_all,
+        lambda s, m: np.nan_to_num(e_softmax(np.where(m, s, -np.inf))),
+    ],
+    "cosine_gradient": [
+        lambda a, b: unit(b) - unit(a) @ unit(b) * unit(a),
+        lambda a, b: unit(b) / np.linalg.norm(a),
+        lambda a, b: (unit(a) @ unit(b) * unit(a) - unit(b)) / np.linalg.norm(a),
+        lambda a, b: (unit(a) - unit(a) @ unit(b) * unit(b)) / np.linalg.norm(b),
+        lambda a, b: (b - unit(a) @ unit(b) * a) / np.linalg.norm(a),
+        lambda a, b: unit(a) @ unit(b),
+    ],
+    "most_similar": [
+        lambda q, d, n: np.argsort(-(d @ q), kind="stable")[:n],
+        lambda q, d, n: np.argsort(cosines(q, d), kind="stable")[:n],
+        lambda q, d, n: np.argsort(((d - q) ** 2).sum(1), kind="stable")[:n],
+        lambda q, d, n: np.argsort(-(d @ q / np.linalg.norm(d, axis=1)), kind="stable")[:n],
+        lambda q, d, n: np.argsort(-cosines(q, d), kind="stable"),
+        lambda q, d, n: np.sort(cosines(q, d))[::-1][:n],
+    ],
+    "bell": [
+        lambda x: np.exp(-x * x),
+        lambda x: (np.exp(-x * x), lambda dy: -2 * x * np.exp(-x * x)),
+        lambda x: (np.exp(-x * x), lambda dy: dy * 2 * x * np.exp(-x * x)),
+        lambda x: (np.exp(-x * x), lambda dy: -dy * x * np.exp(-x * x)),
+        lambda x: (np.exp(-x * x), lambda dy: -2 * x * dy),
+        lambda x: (np.exp(x * x), lambda dy: dy * 2 * x * np.exp(x * x)),
+    ],
+    "walk": [
+        depth_first(lambda first, g, total: total),
+        depth_first(lambda first, g, total: g if first else None),
+        depth_first(lambda first, g, total: g),
+        by_birth(min),
+        by_birth(max, add=False),
+        lambda result: None,
+    ],
+    "sum_to": [
+        lambda dy, shape: dy.sum(tuple(i for i, n in enumerate(shape) if n == 1)),
+        lambda dy, shape: dy.mean(1, keepdims=True),
+        lambda dy, shape: dy[:, :1],
+        lambda dy, shape: dy.sum(tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True),
+        lambda dy, shape: dy.sum(tuple(range(dy.ndim - len(shape)))),
+    ],
+    "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(WRONG))
+def test_wrong_answers_are_told_what_is_wrong(name, capsys):
+    assert len(WRONG[name]) >= 3
+    hints = []
+    with np.errstate(all="ignore"):
+        for k, answer in enumerate(WRONG[name]):
+            with pytest.raises(checks.Hint) as failure:
+                checks.EXERCISES[name](answer)
+                pytest.fail(f"{name}: wrong answer {k} is accepted")
+            hints.append(str(failure.value))
+    assert all(h.startswith(f"{name}: ") for h in hints)
+    assert len(set(hints)) >= 3, hints
+    assert capsys.readouterr().out == ""
+
+
+def test_an_answer_that_stops_is_quoted():
+    def bell(x):
+        return x.nothing_of_the_kind
+
+    with pytest.raises(checks.Hint, match="bell: stopped with AttributeError"):
+        checks.bell(bell)
+
+
+def test_a_hint_is_shown_alone():
+    assert checks.Hint("mind the sign")._render_traceback_() == ["not yet · mind the sign"]
+
+
+# ── the builder ─────────────────────────────────────────────────────────────────────────────────
+def a_notebook(*sources):
+    cells = [nbformat.v4.new_code_cell(s, id=f"cell-{i:03d}") for i, s in enumerate(sources)]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def output(kind, **fields):
+    return nbformat.v4.new_output(kind, **fields)
+
+
+def png(level, size=(20, 30)):
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((*size, 3), level, np.uint8)).save(buffer, "PNG")
+    return output("display_data", data={"image/png": base64.b64encode(buffer.getvalue()).decode()})
+
+
+def test_solutions_are_taken_out():
+    source = "def f(x):\n    ### BEGIN SOLUTION\n    y = x\n    return y\n    ### END SOLUTION\n\n\nprint(f)"
+    student = build.without_solutions(a_notebook(source, "1")).cells
+    assert student[0].source == (
+        "def f(x):\n    raise NotImplementedError('write your answer here')\n\n\nprint(f)"
+    )
+    assert student[1].source == "1" and student[0].outputs == []
+
+
+def test_two_solutions_of_a_cell_are_two():
+    part = "def {}():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\n"
+    student = build.without_solutions(a_notebook(part.format("f") + "a = 1\n" + part.format("g"))).cells[0]
+    assert student.source.count("NotImplementedError") == 2 and "a = 1" in student.source
+
+
+@english
+def test_student_notebooks_hold_no_solution(path, tmp_path):
+    assert build.main(["--student", str(tmp_path), path.name]) == 0
+    text = (tmp_path / path.with_suffix(".ipynb").name).read_text(encoding="utf-8")
+    assert "SOLUTION" not in text and text.count("NotImplementedError") == len(exercises(path))
+
+
+def test_prints_are_joined_whatever_their_pieces():
+    notebook = a_notebook("1")
+    notebook.cells[0].outputs = [output("stream", name="stdout", text=t) for t in ("a\n", "b\n")]
+    notebook.cells[0].outputs += [png(0), output("stream", name="stdout", text="c\n")]
+    build._join_streams(notebook.cells[0])
+    assert [o.get("text") for o in notebook.cells[0].outputs] == ["a\nb\n", None, "c\n"]
+
+
+def with_output(*outputs, source="1"):
+    notebook = a_notebook(source)
+    notebook.cells[0].outputs = list(outputs)
+    return notebook
+
+
+def test_differences_are_found():
+    def text(t):
+        return with_output(output("stream", name="stdout", text=t))
+
+    assert build.differences(text("a"), text("a")) == []
+    assert "prints" in build.differences(text("a"), text("b"))[0]
+    assert "outputs" in build.differences(text("a"), with_output())[0]
+    assert "build it again" in build.differences(with_output(source="2"), with_output())[0]
+    assert "stream" in build.differences(text("a"), with_output(png(0)))[0]
+
+
+def test_pictures_may_differ_a_little():
+    assert build.differences(with_output(png(100)), with_output(png(103))) == []
+    assert "differs by" in build.differences(with_output(png(100)), with_output(png(180)))[0]
+    assert "a picture of" in build.differences(with_output(png(0)), with_output(png(0, (60, 30))))[0]
+    assert "a picture of" in build.differences(with_output(png(0)), with_output(png(0, (20, 90))))[0]
+
+
+def test_lessons_are_chosen_by_the_beginning_of_their_name():
+    assert {p.name[:2] for p in build.sources(["02"])} == {"02"} and len(build.sources(["02"])) == 2
+    assert len(build.sources()) == len(LESSONS)
+    with pytest.raises(SystemExit, match="no lesson begins with 77"):
+        build.sources(["77"])
+
+
+# ── whole lessons ───────────────────────────────────────────────────────────────────────────────
+@pytest.mark.lesson
+@lessons
+def test_running_a_lesson_gives_what_is_stored(path):
+    stored = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
+    assert build.differences(build.execute(build.read(path)), stored) == []
+
+
+@pytest.mark.lesson
+def test_two_builds_are_the_same_bytes(tmp_path):
+    path = ENGLISH[-1]
+    for name in ("one.ipynb", "two.ipynb"):
+        build.write(build.execute(build.read(path)), tmp_path / name)
+    assert (tmp_path / "one.ipynb").read_bytes() == (tmp_path / "two.ipynb").read_bytes()
+
+
+@pytest.mark.lesson
+@english
+def test_the_student_notebook_stops_at_its_first_check(path):
+    from nbclient.exceptions import CellExecutionError
+
+    first = exercises(path)[0]
+    with pytest.raises(CellExecutionError) as failure:
+        build.execute(build.without_solutions(build.read(path)))
+    shown = str(failure.value)
+    assert f"{first}: nothing is written between the marks yet. {checks.EXERCISES[first].start}" in shown
+    assert "NotImplementedError" not in shown
