@@ -1,11 +1,11 @@
 """Softmax attention: two batched matrix products, and between them one pass over the scores, in place."""
 
-import math
-
 import numpy as np
 
 from ..jit import njit, prange
+from . import vector_math as math
 from .linear import matmul
+from .row_loops import dot, largest, total
 
 __all__ = ["attention", "attention_backward"]
 
@@ -50,20 +50,19 @@ def _softmax_rows(start, stop, score, visible, added, causal, scale):
         add = added[b % added.shape[0], g % added.shape[1], i % added.shape[2]]
         see_step, add_step = int(see.size > 1), int(add.size > 1)
         seen = min(keys, i + 1) if causal else keys
-        top = line.dtype.type(-np.inf)
         for j in range(seen):
-            s = line[j] * scale + add[j * add_step] if see[j * see_step] else line.dtype.type(-np.inf)
-            line[j] = s
-            top = s if s > top else top
+            score_j = line[j] * scale + add[j * add_step]
+            line[j] = score_j if see[j * see_step] else line.dtype.type(-np.inf)
+        row_seen = line[:seen]
+        top = largest(row_seen)
         if top == -np.inf:
             top = line.dtype.type(0)  # no key in sight: exp(−∞ − 0) = 0, where −∞ − −∞ would be NaN
-        total = line.dtype.type(0)
         for j in range(seen):
-            line[j] = math.exp(line[j] - top)
-            total += line[j]
-        factor = 1 / total if total != 0 else total
+            row_seen[j] = math.exp(row_seen[j] - top)
+        weight = total(row_seen)
+        factor = line.dtype.type(1 / weight if weight != 0 else 0)
         for j in range(seen):
-            line[j] *= factor
+            row_seen[j] *= factor
         line[seen:] = 0
 
 
@@ -73,11 +72,9 @@ def _softmax_backward_rows(start, stop, dscore, probability, scale):
     keys = dscore.shape[3]
     d, p = dscore.reshape(-1, keys), probability.reshape(-1, keys)
     for row in range(start, stop):
-        total = scale * 0
+        along = d.dtype.type(dot(p[row], d[row]))
         for j in range(keys):
-            total += p[row, j] * d[row, j]
-        for j in range(keys):
-            d[row, j] = scale * p[row, j] * (d[row, j] - total)
+            d[row, j] = scale * p[row, j] * (d[row, j] - along)
 
 
 @njit

@@ -6,6 +6,7 @@ Every formula is written once, for a range of entries; ``_wide`` gives ranges to
 import numpy as np
 
 from ..jit import njit, prange
+from .row_loops import dot
 
 __all__ = ["sgd_step", "adam_step", "adagrad_step", "clip_global_norm"]
 
@@ -106,29 +107,17 @@ def _adagrad(start, stop, param, grad, total, lr, eps, decay):
 
 
 @njit
-def _square(start, stop, x):
-    """Eight running sums: a single one would wait for each addition, and could not be vectorised."""
-    sums = np.zeros(8)
-    whole = start + (stop - start) // 8 * 8
-    for i in range(start, whole, 8):
-        for j in range(8):
-            value = np.float64(x[i + j])
-            sums[j] += value * value
-    for i in range(whole, stop):
-        sums[0] += np.float64(x[i]) ** 2
-    return sums.sum()
-
-
-@njit
 def _squares(x, partial):
     for c in range(partial.size):
-        partial[c] = _square(c * CHUNK, min(x.size, (c + 1) * CHUNK), x)
+        chunk = x[c * CHUNK : (c + 1) * CHUNK]
+        partial[c] = dot(chunk, chunk)
 
 
 @njit(parallel=True)
 def _squares_wide(x, partial):
     for c in prange(partial.size):
-        partial[c] = _square(c * CHUNK, min(x.size, (c + 1) * CHUNK), x)
+        chunk = x[c * CHUNK : (c + 1) * CHUNK]
+        partial[c] = dot(chunk, chunk)
 
 
 @njit(parallel=True)
