@@ -12,18 +12,21 @@ __all__ = [
 
 
 class _Pool(Module):
-    """Options by attribute; ``operation`` gets them all by name."""
+    """``options`` names the attributes that ``operation`` gets."""
 
     operation = None
+    options = ()
 
     def forward(self, x):
-        return self.operation(x, **{k: v for k, v in vars(self).items() if k != "training"})
+        return self.operation(x, **{name: getattr(self, name) for name in self.options})
 
     def extra_repr(self):
-        return ", ".join(f"{k}={v}" for k, v in vars(self).items() if k != "training")
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self.options)
 
 
 class _MaxPool(_Pool):
+    options = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
+
     def __init__(
         self, kernel_size, stride=None, padding=0, dilation=1, return_indices=False, ceil_mode=False
     ):
@@ -54,6 +57,8 @@ class MaxPool3d(_MaxPool):
 
 
 class _AvgPool(_Pool):
+    options = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
+
     def __init__(self, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
@@ -81,6 +86,8 @@ class AvgPool3d(_AvgPool):
 
 
 class _AdaptiveAvgPool(_Pool):
+    options = ("output_size",)
+
     def __init__(self, output_size):
         self.output_size = output_size
 
@@ -104,6 +111,8 @@ class AdaptiveAvgPool3d(_AdaptiveAvgPool):
 
 
 class _AdaptiveMaxPool(_Pool):
+    options = ("output_size", "return_indices")
+
     def __init__(self, output_size, return_indices=False):
         self.output_size = output_size
         self.return_indices = return_indices
@@ -131,6 +140,7 @@ class _LPPool(_Pool):
     """The p-norm of each window, y = (Σ |x|^p)^(1/p) (Sermanet et al., 2012)."""
 
     axes = None
+    options = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(self, norm_type, kernel_size, stride=None, ceil_mode=False):
         self.norm_type, self.ceil_mode = norm_type, ceil_mode
