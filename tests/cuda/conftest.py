@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_runtest_setup(item):
-    if not item.get_closest_marker("compile_only") and _why_not():
+    if _why_not():
         pytest.skip(_why_not())
 
 

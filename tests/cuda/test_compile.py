@@ -1,4 +1,4 @@
-"""Every kernel is real CUDA: NVIDIA's compiler turns it into PTX, simulator or not, GPU or not."""
+"""Every kernel is real CUDA: NVIDIA's compiler turns it into PTX, though there be no GPU."""
 
 import os
 import subprocess
@@ -13,7 +13,6 @@ HERE = Path(__file__).parent
 
 
 @pytest.mark.slow
-@pytest.mark.compile_only
 @pytest.mark.timeout(1200)
 def test_every_kernel_compiles_to_ptx():
     if not kernels.has_numba():

@@ -60,8 +60,9 @@ def build(device, make=optim.Adam, **options):
 
 
 def test_a_training_step_stays_on_the_device(memory):
-    model, step = build("cuda")
     gc.collect()
+    memory.release()
+    model, step = build("cuda")
     gc.disable()  # reference counting alone must hand the memory back
     try:
         deltas = []
