@@ -18,7 +18,9 @@ Rules that every kernel of this floor follows
     Stream     Everything is queued on the default stream. Only ``memory.download`` waits for it.
 """
 
+import contextlib
 import functools
+import importlib
 
 import numpy as np
 from numba import cuda as _numba_cuda
@@ -27,6 +29,11 @@ from .memory import DeviceArray
 
 SIMULATOR = "simulator" in _numba_cuda.jit.__module__
 IMPLEMENTATION = "simulator" if SIMULATOR else getattr(_numba_cuda, "implementation", "Built-in")
+
+for _settings in ("numba.core.config", "numba.cuda.core.config"):  # Numba's own, and NVIDIA's
+    # A small array gets a small grid, and that is right: no warning at each launch.
+    with contextlib.suppress(ImportError):
+        importlib.import_module(_settings).CUDA_LOW_OCCUPANCY_WARNINGS = 0
 
 if SIMULATOR:
     from .simulator import cuda, device, kernel, math
