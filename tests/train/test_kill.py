@@ -34,6 +34,7 @@ def test_kill_and_resume(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_two_hundred_kills(tmp_path):
     survive(tmp_path, kills=200)
 
