@@ -11,6 +11,13 @@ Xu, Ba, Kiros, Cho, Courville, Salakhutdinov, Zemel & Bengio, 2015, with soft at
     β_t      (B, 1)       gate: σ(w_β · h_{t−1}), how much to look at all                       §4.2.1
     z_t      (B, D)       context: β_t Σ_i α_ti a_i                                             eq. 6, §4.2.1
     logits   (B, V)       L_o (E y_{t−1} + L_h h_t + L_z z_t)                                   eq. 7
+
+In the paper the state that asks, h_{t−1}, has not yet heard the word before: having said "small", the model
+chooses where to look for the colour without knowing that it said "small", and may mix two objects. With
+``query="current"`` the LSTM first reads that word, and the context before it, and then asks with h_t
+(Luong, Pham & Manning, 2015, §3.1 and §3.3; Lu, Xiong, Parikh & Socher, 2017, §2.2):
+
+    h_t, c_t = LSTM([E y_{t−1}; z_{t−1}], h_{t−1}, c_{t−1}),   e_ti = vᵀ tanh(W_a a_i + U_a h_t),   z_0 = 0
 """
 
 from .. import nn, ops
@@ -22,19 +29,20 @@ class AttentionCaptioner(nn.Module):
     """Regions of a picture to a distribution over its captions, word by word.
 
     Forward    h_0 = tanh(W_h mean_i a_i), c_0 = tanh(W_c mean_i a_i)
-               h_t, c_t = LSTM([E y_{t−1}; z_t], h_{t−1}, c_{t−1}); symbols in the module's docstring
+               h_t, c_t = LSTM([E y_{t−1}; z_t], h_{t−1}, c_{t−1}) with query "previous" (the paper), and
+               as the module's docstring says with "current"; there too: the symbols
     Shapes     regions (B, R, D), tokens (B, T + 1) → logits (B, T, V), α (B, T, R)
     Errors     ValueError naming the shapes that were expected
     Source     Xu et al., 2015, eq. 1 to 9, §4.2.1
     """
 
     def __init__(self, vocabulary_size, region_size, hidden=128, embedding=64, attention=64, dropout=0.0,
-                 generator=None):  # fmt: skip
+                 query="previous", generator=None):  # fmt: skip
         super().__init__()
-        self.sizes = {
-            "vocabulary_size": vocabulary_size, "region_size": region_size, "hidden": hidden,
-            "embedding": embedding, "attention": attention, "dropout": dropout,
-        }  # fmt: skip
+        if query not in ("previous", "current"):
+            raise ValueError(f"AttentionCaptioner: query must be 'previous' or 'current', got {query!r}")
+        self.query = query
+        self.region_size = region_size
         g = generator
         self.E = nn.Embedding(vocabulary_size, embedding, generator=g)
         self.init_h = nn.Linear(region_size, hidden, generator=g)
@@ -50,14 +58,14 @@ class AttentionCaptioner(nn.Module):
         self.dropout = nn.Dropout(dropout, generator=g)
 
     def start(self, regions):
-        """What decoding needs of a picture: (B, R, D) → state = (regions, W_a a, h_0, c_0)."""
-        if regions.ndim != 3 or regions.shape[2] != self.sizes["region_size"]:
+        """What decoding needs of a picture: (B, R, D) → state = (a, W_a a, h_0, c_0, z_0)."""
+        if regions.ndim != 3 or regions.shape[2] != self.region_size:
             raise ValueError(
-                f"AttentionCaptioner: regions must be (B, R, {self.sizes['region_size']}), "
-                f"got {tuple(regions.shape)}"
+                f"AttentionCaptioner: regions must be (B, R, {self.region_size}), got {tuple(regions.shape)}"
             )
         mean = regions.mean(1)
-        return regions, self.W_a(regions), ops.tanh(self.init_h(mean)), ops.tanh(self.init_c(mean))
+        h, c = ops.tanh(self.init_h(mean)), ops.tanh(self.init_c(mean))
+        return regions, self.W_a(regions), h, c, mean * 0.0
 
     def attend(self, regions, projected, h):
         """α (B, R) and the gated context z (B, D) for the state h."""
@@ -68,10 +76,13 @@ class AttentionCaptioner(nn.Module):
 
     def advance(self, state, embedded):
         """One step: state, E y_{t−1} (B, E) → state, (α, h_t, z_t)."""
-        regions, projected, h, c = state
-        alpha, z = self.attend(regions, projected, h)
+        regions, projected, h, c, z = state
+        if self.query == "previous":
+            alpha, z = self.attend(regions, projected, h)
         h, c = self.lstm(ops.concatenate([embedded, z], axis=1), (h, c))
-        return (regions, projected, h, c), (alpha, h, z)
+        if self.query == "current":
+            alpha, z = self.attend(regions, projected, h)
+        return (regions, projected, h, c, z), (alpha, h, z)
 
     def predict(self, embedded, h, z):
         """Logits over the vocabulary from the word before, the state and the context (eq. 7)."""

@@ -28,6 +28,7 @@ from .run import Run, RunError, settings_from, write_json
 __all__ = ["CaptionSettings", "ShowAttendTell", "evaluate", "load_model", "predict", "train"]
 
 SIDE = 64
+_CHOICES = {"encoder": ("frozen", "finetune", "scratch"), "query": ("current", "previous")}
 
 
 @dataclasses.dataclass
@@ -42,6 +43,7 @@ class CaptionSettings:
     embedding: int = 64
     attention: int = 64
     dropout: float = 0.0
+    query: str = "current"
     encoder: str = "frozen"
     regions: int = 8
     attention_supervision: float = 0.3
@@ -53,8 +55,9 @@ class CaptionSettings:
     checkpoint_every: int = 500
 
     def __post_init__(self):
-        if self.encoder not in ("frozen", "finetune", "scratch"):
-            raise ValueError(f"encoder: expected frozen, finetune or scratch, got {self.encoder!r}")
+        for key, allowed in _CHOICES.items():
+            if getattr(self, key) not in allowed:
+                raise ValueError(f"{key}: expected {' or '.join(allowed)}, got {getattr(self, key)!r}")
         for key in ("steps", "batch_size", "hidden", "embedding", "attention", "regions", "min_count"):
             if getattr(self, key) < 1:
                 raise ValueError(f"{key}: expected at least 1, got {getattr(self, key)}")
@@ -80,7 +83,7 @@ class ShowAttendTell(nn.Module):
         self.encoder = SceneCNN(generator=generator) if settings.encoder == "scratch" else load_pretrained()
         self.decoder = AttentionCaptioner(
             vocabulary_size, self.encoder.channels + 2, settings.hidden, settings.embedding,
-            settings.attention, settings.dropout, generator=generator,
+            settings.attention, settings.dropout, settings.query, generator=generator,
         )  # fmt: skip
 
     def trained_parameters(self):

@@ -19,9 +19,10 @@ from mmscratch.tensor import Tensor
 B, R, D, V, T = 3, 4, 5, 7, 6
 
 
-@pytest.fixture
-def model():
-    model = AttentionCaptioner(V, D, hidden=6, embedding=4, attention=3, generator=Generator(1))
+@pytest.fixture(params=["previous", "current"])
+def model(request):
+    sizes = {"hidden": 6, "embedding": 4, "attention": 3}
+    model = AttentionCaptioner(V, D, **sizes, query=request.param, generator=Generator(1))
     model.to("float64")
     model.eval()
     return model
@@ -38,24 +39,26 @@ def sigmoid(x):
 
 
 def by_the_paper(model, regions, tokens):
-    """Equations 1 to 9 of Xu et al., one sentence and one word at a time."""
+    """Equations 1 to 9 of Xu et al., one sentence and one word at a time; or the order of Luong et al."""
     p = {k: np.asarray(v) for k, v in model.state_dict().items()}
     logits, alphas = np.zeros((B, T, V)), np.zeros((B, T, R))
+
+    def look(a, h):
+        inner = [p["W_a.weight"] @ a[i] + p["U_a.weight"] @ h + p["U_a.bias"] for i in range(R)]
+        e = np.array([p["v.weight"][0] @ np.tanh(x) for x in inner])
+        alpha = np.exp(e) / np.exp(e).sum()
+        beta = sigmoid(p["beta.weight"] @ h + p["beta.bias"])
+        return alpha, beta * sum(alpha[i] * a[i] for i in range(R))
+
     for b in range(B):
         a = regions[b]
         h = np.tanh(p["init_h.weight"] @ a.mean(0) + p["init_h.bias"])
         c = np.tanh(p["init_c.weight"] @ a.mean(0) + p["init_c.bias"])
+        z = np.zeros(D)
         for t in range(T):
-            e = np.array(
-                [
-                    p["v.weight"][0] @ np.tanh(p["W_a.weight"] @ a[i] + p["U_a.weight"] @ h + p["U_a.bias"])
-                    for i in range(R)
-                ]
-            )
-            alpha = np.exp(e) / np.exp(e).sum()
-            beta = sigmoid(p["beta.weight"] @ h + p["beta.bias"])
-            z = beta * sum(alpha[i] * a[i] for i in range(R))
             y = p["E.weight"][tokens[b, t]]
+            if model.query == "previous":
+                alpha, z = look(a, h)
             gates = (
                 p["lstm.weight_ih"] @ np.concatenate([y, z]) + p["lstm.bias_ih"]
                 + p["lstm.weight_hh"] @ h + p["lstm.bias_hh"]
@@ -63,6 +66,8 @@ def by_the_paper(model, regions, tokens):
             i, f, g, o = np.split(gates, 4)
             c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
             h = sigmoid(o) * np.tanh(c)
+            if model.query == "current":
+                alpha, z = look(a, h)
             deep = y + p["L_h.weight"] @ h + p["L_h.bias"] + p["L_z.weight"] @ z
             logits[b, t] = p["L_o.weight"] @ deep + p["L_o.bias"]
             alphas[b, t] = alpha
