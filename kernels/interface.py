@@ -11,7 +11,8 @@ What holds for all of them
                and lengths are int64. Masks are bool. Python numbers adapt to the arrays (NEP 50).
     Trust      Shapes, ranges and dtypes were checked by the caller (``mmscratch.ops``), who can
                name the operation in its error. A kernel checks nothing twice.
-    Memory     Only the three optimizer steps write into arguments (param and state, never grad). Nothing synchronises a device.
+    Memory     Only the three optimizer steps write into arguments (param and state, never grad).
+               Nothing synchronises a device.
 
 The alphabet
     B batch   T time   D features   H hidden   V vocabulary   C channels   N rows   S… a spatial shape
@@ -51,9 +52,9 @@ FORMULAS = {
         "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
         "logical_and", "logical_or", "logical_xor",
         "elu", "leaky_relu",                                     # (x, parameter): α, slope
-        "gelu_backward", "gelu_tanh_backward", "silu_backward", "mish_backward", "softsign_backward",  # (dy, x)
+        "gelu_backward", "gelu_tanh_backward", "silu_backward", "mish_backward",                    # (dy, x)
+        "softsign_backward", "softplus_backward",                                                   # (dy, x)
         "tanh_backward", "sigmoid_backward", "relu_backward",                                       # (dy, y)
-        "softplus_backward",                                                                        # (dy, x)
     ],
     3: [
         "where", "clip",                                         # (condition, a, b), (x, low, high)
@@ -177,7 +178,7 @@ def log_softmax_backward(dy, y):
 
 
 def cross_entropy(logits, target, weight, ignore_index, label_smoothing):
-    """ℓ_n = w_{t_n} · ((1−ε)·(lse_n − x_{n,t_n})) + ε/V · Σ_v w_v (lse_n − x_{n,v}),  0 where t_n = ignore_index.
+    """ℓ_n = w_{t_n} · (1−ε)·(lse_n − x_{n,t_n}) + ε/V · Σ_v w_v (lse_n − x_{n,v}); 0 where t_n = ignore_index.
 
     logits (N, V), target (N,), weight (V,) or None → loss (N,), row_weight (N,) (w_{t_n}, or 0 where
     ignored), lse (N,) = log Σ exp x.
@@ -287,7 +288,8 @@ def lstm_backward(dhs, dh_last, dc_last, x, w_ih, w_hh, h0, c0, hs, gates, cells
 def gru(x, w_ih, w_hh, b_ih, b_hh, h0, lengths, reverse):
     """The gated recurrent unit (Cho et al., 2014; the reset gate acts after the product, as in cuDNN).
 
-    r, z = σ(x_t W_ihᵀ + b_ih + h_{t−1} W_hhᵀ + b_hh);  n = tanh(x_t W_inᵀ + b_in + r ⊙ q), q = h_{t−1} W_hnᵀ + b_hn
+    r, z = σ(x_t W_ihᵀ + b_ih + h_{t−1} W_hhᵀ + b_hh)
+    n = tanh(x_t W_inᵀ + b_in + r ⊙ q),  q = h_{t−1} W_hnᵀ + b_hn
     h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}                      (gate order r, z, n, as in PyTorch)
 
     x (T, B, D), w_ih (3H, D), w_hh (3H, H), b_ih, b_hh (3H,), h0 (B, H), lengths (B,) or None
@@ -300,7 +302,10 @@ def gru_backward(dhs, dh_last, x, w_ih, w_hh, h0, hs, gates, lengths, reverse):
 
 
 def lstm_cell(gates, c):
-    """The pointwise half of one LSTM step: gates (B, 4H) before σ and tanh, c (B, H) → h, c', activated (B, 4H)."""
+    """The pointwise half of one LSTM step.
+
+    gates (B, 4H) before σ and tanh, c (B, H) → h, c' (B, H), activated (B, 4H)
+    """
 
 
 def lstm_cell_backward(dh, dc, activated, c, c_new):
@@ -308,7 +313,10 @@ def lstm_cell_backward(dh, dc, activated, c, c_new):
 
 
 def gru_cell(gates_x, gates_h, h):
-    """The pointwise half of one GRU step: both (B, 3H) before σ and tanh, h (B, H) → h', gates (B, 4H) as in ``gru``."""
+    """The pointwise half of one GRU step.
+
+    gates_x, gates_h (B, 3H) before σ and tanh, h (B, H) → h' (B, H), gates (B, 4H) as in ``gru``
+    """
 
 
 def gru_cell_backward(dh, gates, h):
@@ -334,7 +342,7 @@ def cosine_topk(queries, database, k, normalized):
 
 # ── random numbers: a pure function of (seed, offset), the same bits on every floor ──────────────
 def random_bits(count, seed, offset):
-    """Words offset … offset + count − 1 of the Philox4x32-10 stream of ``seed`` (Salmon et al., 2011) → uint32.
+    """Words offset … offset + count − 1 of ``seed``'s Philox4x32-10 stream (Salmon et al., 2011) → uint32.
 
     Word w is word w mod 4 of the block with 64-bit counter w div 4 (two low words first, upper two 0)
     under the key (low, high) of the 64-bit seed.
@@ -350,7 +358,7 @@ def dropout(x, p, seed, offset):
 
 # ── optimizers: in place ─────────────────────────────────────────────────────────────────────────
 def sgd_step(param, grad, buffer, lr, momentum, dampening, weight_decay, nesterov, first):
-    """g += λ·param;  v = g if first else μ·v + (1 − dampening)·g;  param −= lr · (g + μ·v if nesterov else v).
+    """g += λ·param;  v = g if first else μ·v + (1−dampening)·g;  param −= lr · (g + μ·v if nesterov else v).
 
     buffer v: None without momentum (then v = g). grad is left as it was.
     """

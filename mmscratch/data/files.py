@@ -1,7 +1,8 @@
-"""Reading text, JSON and archives from disk with limits: every failure is a `DataError` naming the file."""
+"""Files: read with limits, every failure a `DataError` that names the file; written whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import zipfile
@@ -135,3 +136,31 @@ def inside(folder: Path, name: str, path: str | os.PathLike) -> Path:
     if not name or "\0" in name or target.is_absolute() or ".." in target.parts:
         raise DataError(path, f"names the file {name!r}, which is outside its folder")
     return folder / target
+
+
+def write_whole(path: str | os.PathLike, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all: another name first, flushed, then renamed."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    flush_folder(path.parent)
+
+
+def flush_folder(folder: Path) -> None:
+    """A renamed file is only safe when its folder is on the disk too; Windows cannot open one."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

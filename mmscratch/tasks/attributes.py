@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import optim
 from ..autograd import no_grad
+from ..data.files import write_whole
 from ..data.image import to_float
 from ..data.scenes import cell_targets
 from ..metrics.classification import accuracy
@@ -152,9 +153,7 @@ def ship(run, path=WEIGHTS):
     model = SceneCNN()
     load_checkpoint(run.folder, model=model, which="best")
     data = save({k: np.ascontiguousarray(v) for k, v in model.state_dict().items()})
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    write_whole(path, data)
     figures = evaluate(run, split="test-iid")
     recipe = {
         "made by": f"mmscratch train attributes --data {run.data} --seed {run.seed}",

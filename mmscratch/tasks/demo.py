@@ -1,18 +1,16 @@
 """``mmscratch demo``: from nothing to captions with attention, within a minute, and how true they are."""
 
-import hashlib
 import pathlib
 import time
 
-import numpy as np
-
 from ..data.vocabulary import Vocabulary
 from ..random import Generator
+from ..train import digest
 from .caption_data import load_split
 from .captioning import CaptionSettings, ShowAttendTell, describe, judge, learn
 from .figures import caption_figure, caption_page
 
-__all__ = ["run", "weights_hash"]
+__all__ = ["run"]
 
 SPEC = "scenes:train=2000,val=300,test=300,level=1,lang=en"
 SHOWN = 6
@@ -46,9 +44,9 @@ def run(out="demo", seed=0, settings=None):
     print(f"\nheld-out scenes: {len(held_out)}, seed {seed}")
     for name, value, beside in rows:
         print(f"{name:32} {value:>8} {beside:>18}")
-    digest = weights_hash(model)
-    print(f"sha256 of the weights  {digest}")
-    draw(out, model, vocabulary, held_out, rows, digest, seed)
+    sha256 = digest(model.state_dict())
+    print(f"sha256 of the weights  {sha256}")
+    draw(out, model, vocabulary, held_out, rows, sha256, seed)
     print(f"figure  {out / 'captions.png'}\npage    {out / 'index.html'}")
     print(f"{time.perf_counter() - began:.0f} s")
     return 0
@@ -67,13 +65,3 @@ def draw(out, model, vocabulary, split, rows, digest, seed):
     table = [(n, f"{v}   (majority caption: {b})" if b else v) for n, v, b in rows[1:]]
     table.append(("sha256 of the weights", digest))
     caption_page(out / "index.html", "What the captioner saw", intro, table, images, words, looks, judged)
-
-
-def weights_hash(model):
-    """sha256 over the names, shapes and bytes of all weights, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, array in sorted(model.state_dict().items()):
-        array = np.ascontiguousarray(array)
-        digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()

@@ -8,11 +8,10 @@ checkpoints/       the last two, and the best on validation
 
 import dataclasses
 import json
-import os
 import pathlib
-import tempfile
 
 from .. import __version__
+from ..data.files import write_whole
 
 __all__ = ["Run", "RunError", "settings_from"]
 
@@ -77,15 +76,8 @@ class Run:
 
 
 def write_json(path, value):
-    """The value as JSON, by a temporary file renamed into place."""
-    path = pathlib.Path(path)
-    handle, name = tempfile.mkstemp(prefix=path.name, suffix=".tmp", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as f:
-        json.dump(value, f, indent=1, ensure_ascii=False)
-        f.write("\n")
-        f.flush()
-        os.fsync(f.fileno())
-    os.replace(name, path)
+    """The value as JSON in a file that is there whole or not at all."""
+    write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def settings_from(cls, assignments):

@@ -17,6 +17,7 @@ import warnings
 import numpy as np
 
 from ..data.errors import DataError
+from ..data.files import write_whole
 
 __all__ = ["Checkpoints", "CheckpointError", "digest", "read", "write"]
 
@@ -45,7 +46,7 @@ def write(path, state):
     data = bytearray(save(arrays, metadata={KEY: content}))
     place = _hash_place(data)
     data[place : place + 64] = hashlib.sha256(data).hexdigest().encode()
-    _write_whole(pathlib.Path(path), data)
+    write_whole(path, data)
 
 
 def read(path):
@@ -148,32 +149,6 @@ def _unfold(value, arrays):
     if kind != "value":
         raise KeyError(kind)
     return inner
-
-
-def _write_whole(path, data):
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as f:
-            f.write(data)
-            f.flush()
-            os.fsync(f.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder):
-    """A renamed file is only safe when its folder is on the disk too; Windows cannot open one."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def digest(state):
