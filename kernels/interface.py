@@ -178,7 +178,7 @@ def log_softmax_backward(dy, y):
 
 
 def cross_entropy(logits, target, weight, ignore_index, label_smoothing):
-    """ℓ_n = w_{t_n} · (1−ε)·(lse_n − x_{n,t_n}) + ε/V · Σ_v w_v (lse_n − x_{n,v}); 0 where t_n = ignore_index.
+    """ℓ_n = w_{t_n} · (1−ε)·(lse_n − x_{n,t_n}) + ε/V · Σ_v w_v (lse_n − x_{n,v}); 0 if t_n = ignore_index.
 
     logits (N, V), target (N,), weight (V,) or None → loss (N,), row_weight (N,) (w_{t_n}, or 0 where
     ignored), lse (N,) = log Σ exp x.

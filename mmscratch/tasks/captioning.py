@@ -36,8 +36,8 @@ class CaptionSettings:
     """What ``--set`` may change, with its defaults."""
 
     steps: int = 1500
-    batch_size: int = 64
-    lr: float = 3e-3
+    batch_size: int = 128
+    lr: float = 4e-3
     weight_decay: float = 0.0
     hidden: int = 128
     embedding: int = 64
@@ -46,7 +46,7 @@ class CaptionSettings:
     query: str = "current"
     encoder: str = "frozen"
     regions: int = 8
-    attention_supervision: float = 0.3
+    attention_supervision: float = 1.0
     doubly_stochastic: float = 0.0
     clip: float = 5.0
     min_count: int = 1

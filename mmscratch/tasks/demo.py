@@ -12,7 +12,7 @@ from .figures import caption_figure, caption_page
 
 __all__ = ["run"]
 
-SPEC = "scenes:train=2000,val=300,test=300,level=1,lang=en"
+SPEC = "scenes:train=3000,val=300,test=500,level=1,lang=en"
 SHOWN = 6
 
 
@@ -21,7 +21,7 @@ def run(out="demo", seed=0, settings=None):
     began = time.perf_counter()
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    settings = settings or CaptionSettings(steps=500, batch_size=64, validate_every=250, checkpoint_every=0)
+    settings = settings or CaptionSettings(steps=550, hidden=96, validate_every=550)
     print(f"data      {SPEC}")
     trained = load_split(SPEC, "train", progress=True)
     checked = load_split(SPEC, "val")
