@@ -157,7 +157,9 @@ def ship(run, path=WEIGHTS):
     figures = evaluate(run, split="test-iid")
     changed = [f"{k}={v}" for k, v in run.settings.items() if v != getattr(AttributeSettings(), k)]
     recipe = {
-        "made by": f"mmscratch train attributes --data {run.data} --seed {run.seed} --set {' '.join(changed)}",
+        "made by": " ".join(
+            ["mmscratch train attributes --data", run.data, "--seed", str(run.seed), "--set", *changed]
+        ),
         "channels": list(_channels(model)),
         "sha256": hashlib.sha256(data).hexdigest(),
         "test-iid": {k: round(v, 5) if isinstance(v, float) else v for k, v in figures.items()},
