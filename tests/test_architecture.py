@@ -211,8 +211,11 @@ def test_every_public_function_and_class_has_a_docstring():
 
 
 def _says_itself(node, module):
-    """Kernels of the floors are documented where their signature is: in interface.py."""
-    return module.startswith("mmscratch.kernels.") and hasattr(interface, node.name)
+    """Kernels of the floors are documented in interface.py; a class may put its __doc__ together."""
+    if module.startswith("mmscratch.kernels.") and hasattr(interface, node.name):
+        return True
+    assigned = [t.id for n in node.body if isinstance(n, ast.Assign) for t in n.targets if hasattr(t, "id")]
+    return "__doc__" in assigned
 
 
 def test_package_list_is_complete():
