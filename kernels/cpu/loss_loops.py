@@ -9,6 +9,7 @@ from .row_loops import largest, total
 
 @njit(parallel=True)
 def forward(x, target, weight, ignore_index, smoothing, loss, row_weight, lse):
+    """One pass for the maximum, one for Σ exp: fills loss, row_weight and lse."""
     classes = x.shape[1]
     for n in prange(x.shape[0]):
         row = x[n]
@@ -34,6 +35,7 @@ def forward(x, target, weight, ignore_index, smoothing, loss, row_weight, lse):
 
 @njit(parallel=True)
 def backward(dloss, x, target, lse, weight, ignore_index, smoothing, dx):
+    """exp(x − lse) is computed again rather than kept: reading it back would cost as much."""
     classes = x.shape[1]
     number = x.dtype.type
     all_weight = total(weight)
