@@ -211,7 +211,7 @@ def test_every_public_function_and_class_has_a_docstring():
 
 
 def _says_itself(node, module):
-    """Kernels are documented in interface.py, scalar formulas say themselves; a class may build its __doc__."""
+    """Kernels are documented in interface.py, scalar formulas say themselves; a class may build its own."""
     if module == "mmscratch.kernels.scalar":
         return True
     if module.startswith("mmscratch.kernels.") and hasattr(interface, node.name):

@@ -28,7 +28,7 @@ def run(dtype="float32", progress=True):
     k = kernels.floor("cpu")
     rows = [*_formulas(k, dtype), *_layers(k, dtype)]
     began = time.perf_counter()
-    bar = tqdm(rows, unit="kernel", disable=not progress)
+    bar = tqdm(rows, unit="kernel", disable=not progress or None)
     for name, call in bar:
         bar.set_postfix_str(name)
         call()

@@ -121,7 +121,7 @@ class _Training:
         total = self.steps
         if total is None and hasattr(self.feed.batches, "__len__"):
             total = self.epochs * len(self.feed)
-        self.bar = tqdm(total=total, initial=self.at.step, disable=not progress, unit="step")
+        self.bar = tqdm(total=total, initial=self.at.step, disable=not progress or None, unit="step")
         try:
             with Interrupt() as self.interrupt:
                 self._loop()

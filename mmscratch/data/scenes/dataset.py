@@ -40,7 +40,9 @@ class Split:
 def render_all(graphs: list[Scene], progress: bool = False, label: str = "images") -> np.ndarray:
     """Images of many scenes, (N, 64, 64, 3) uint8."""
     out = np.empty((len(graphs), SIDE, SIDE, 3), dtype=np.uint8)
-    for image, scene in zip(out, tqdm(graphs, label, unit="scene", disable=not progress), strict=True):
+    for image, scene in zip(
+        out, tqdm(graphs, label, unit="scene", disable=not progress or None), strict=True
+    ):
         image[...] = render(scene)
     return out
 
@@ -75,7 +77,12 @@ class Scenes:
 
     def _draw(self, split: SplitPlan) -> Split:
         o = self.options
-        bar = tqdm(range(split.size), f"scenes of {split.name}", unit="scene", disable=not self.progress)
+        bar = tqdm(
+            range(split.size),
+            f"scenes of {split.name}",
+            unit="scene",
+            disable=not self.progress or None,
+        )
         graphs = draw_split(o, split, bar)
         said = [
             captions(
@@ -88,7 +95,9 @@ class Scenes:
                 o.relations,
                 o.order,
             )
-            for scene in tqdm(graphs, f"captions of {split.name}", unit="scene", disable=not self.progress)
+            for scene in tqdm(
+                graphs, f"captions of {split.name}", unit="scene", disable=not self.progress or None
+            )
         ]
         return Split(split.name, o, split, graphs, said, self.progress)
 
@@ -119,7 +128,9 @@ class Scenes:
 
         out = []
         count = split.questions if n is None else n
-        for k in tqdm(range(count), f"questions of {name}", unit="question", disable=not self.progress):
+        for k in tqdm(
+            range(count), f"questions of {name}", unit="question", disable=not self.progress or None
+        ):
             make = (split_seed(self.options.seed, name, k, 0, True), families[k % len(families)], scenes)
             words = (self.options.lang, split.templates, new)
             if pairs:

@@ -118,7 +118,9 @@ def _images(folder: Path, name: str, graphs: list[Scene], progress: bool) -> Non
     target = folder / "images" / name
     target.mkdir()
     with (folder / "graphs" / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
-        for k, scene in enumerate(tqdm(graphs, f"writing {name}", unit="image", disable=not progress)):
+        for k, scene in enumerate(
+            tqdm(graphs, f"writing {name}", unit="image", disable=not progress or None)
+        ):
             Image.fromarray(render(scene)).save(target / _file_name(name, k), compress_level=1)
             file.write(json.dumps({"image_id": k + 1, **scene.to_dict()}) + "\n")
 
