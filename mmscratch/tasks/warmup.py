@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from .. import kernels
+from ..data.progress import progress_bar
 from ..kernels.interface import FORMULAS
 
 __all__ = ["run"]
@@ -18,7 +19,6 @@ MANY = 1 << 17  # entries: above every threshold from which a kernel uses its pa
 
 def run(dtype="float32", progress=True):
     """Compile all kernels for one dtype; returns the exit code 0."""
-    from tqdm import tqdm
 
     if not kernels.has_numba():
         print("Numba is not installed: there is nothing to compile, the reference floor serves")
@@ -28,7 +28,7 @@ def run(dtype="float32", progress=True):
     k = kernels.floor("cpu")
     rows = [*_formulas(k, dtype), *_layers(k, dtype)]
     began = time.perf_counter()
-    bar = tqdm(rows, unit="kernel", disable=not progress or None)
+    bar = progress_bar(rows, unit="kernel", show=progress)
     for name, call in bar:
         bar.set_postfix_str(name)
         call()

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import optim
 from ..autograd import detect_anomaly, no_grad
+from ..data.progress import progress_bar
 from .checkpoint import Checkpoints, write
 from .feed import Feed
 from .interrupt import Interrupt
@@ -111,7 +112,6 @@ class _Training:
     best_weights: dict | None = None
 
     def go(self, run, resume, progress):
-        from tqdm import tqdm
 
         self.at, self.began = Fitted(), time.monotonic()
         if run is not None:
@@ -121,7 +121,7 @@ class _Training:
         total = self.steps
         if total is None and hasattr(self.feed.batches, "__len__"):
             total = self.epochs * len(self.feed)
-        self.bar = tqdm(total=total, initial=self.at.step, disable=not progress or None, unit="step")
+        self.bar = progress_bar(total=total, initial=self.at.step, show=progress, unit="step")
         try:
             with Interrupt() as self.interrupt:
                 self._loop()

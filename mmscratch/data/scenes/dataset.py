@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from tqdm import tqdm
 
+from ..progress import progress_bar
 from .captions import Caption, captions
 from .draws import CAPTIONS, Draws
 from .graph import ATTRIBUTES, SIDE, Scene, SceneOptions
@@ -40,9 +40,7 @@ class Split:
 def render_all(graphs: list[Scene], progress: bool = False, label: str = "images") -> np.ndarray:
     """Images of many scenes, (N, 64, 64, 3) uint8."""
     out = np.empty((len(graphs), SIDE, SIDE, 3), dtype=np.uint8)
-    for image, scene in zip(
-        out, tqdm(graphs, label, unit="scene", disable=not progress or None), strict=True
-    ):
+    for image, scene in zip(out, progress_bar(graphs, label, unit="scene", show=progress), strict=True):
         image[...] = render(scene)
     return out
 
@@ -77,11 +75,11 @@ class Scenes:
 
     def _draw(self, split: SplitPlan) -> Split:
         o = self.options
-        bar = tqdm(
+        bar = progress_bar(
             range(split.size),
             f"scenes of {split.name}",
             unit="scene",
-            disable=not self.progress or None,
+            show=self.progress,
         )
         graphs = draw_split(o, split, bar)
         said = [
@@ -95,9 +93,7 @@ class Scenes:
                 o.relations,
                 o.order,
             )
-            for scene in tqdm(
-                graphs, f"captions of {split.name}", unit="scene", disable=not self.progress or None
-            )
+            for scene in progress_bar(graphs, f"captions of {split.name}", unit="scene", show=self.progress)
         ]
         return Split(split.name, o, split, graphs, said, self.progress)
 
@@ -128,9 +124,7 @@ class Scenes:
 
         out = []
         count = split.questions if n is None else n
-        for k in tqdm(
-            range(count), f"questions of {name}", unit="question", disable=not self.progress or None
-        ):
+        for k in progress_bar(range(count), f"questions of {name}", unit="question", show=self.progress):
             make = (split_seed(self.options.seed, name, k, 0, True), families[k % len(families)], scenes)
             words = (self.options.lang, split.templates, new)
             if pairs:

@@ -21,9 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image
-from tqdm import tqdm
 
 from ..errors import DataError
+from ..progress import progress_bar
 from .dataset import Scenes, Split, answer_priors, load, priors
 from .graph import SIDE, Scene
 from .options import LoadOptions
@@ -118,9 +118,7 @@ def _images(folder: Path, name: str, graphs: list[Scene], progress: bool) -> Non
     target = folder / "images" / name
     target.mkdir()
     with (folder / "graphs" / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
-        for k, scene in enumerate(
-            tqdm(graphs, f"writing {name}", unit="image", disable=not progress or None)
-        ):
+        for k, scene in enumerate(progress_bar(graphs, f"writing {name}", unit="image", show=progress)):
             Image.fromarray(render(scene)).save(target / _file_name(name, k), compress_level=1)
             file.write(json.dumps({"image_id": k + 1, **scene.to_dict()}) + "\n")
 
