@@ -28,12 +28,18 @@ from .run import Run, RunError, settings_from, write_json
 __all__ = ["CaptionSettings", "ShowAttendTell", "evaluate", "load_model", "predict", "train"]
 
 SIDE = 64
-_CHOICES = {"encoder": ("frozen", "finetune", "scratch"), "query": ("current", "previous")}
+_CHOICES = {"encoder": ("auto", "frozen", "finetune", "scratch"), "query": ("current", "previous")}
 
 
 @dataclasses.dataclass
 class CaptionSettings:
-    """What ``--set`` may change, with its defaults."""
+    """What ``--set`` may change, with its defaults.
+
+    encoder    frozen: the shipped scene network, its best ``regions`` cells; finetune: it too is trained, all
+               cells; scratch: from random weights; auto: frozen for scenes, finetune for other pictures
+    query      current: the state that has heard the last word asks; previous: the paper's order
+    attention_supervision    weight of the loss that points attention at the object a word mentions (scenes)
+    """
 
     steps: int = 1500
     batch_size: int = 128
@@ -44,7 +50,7 @@ class CaptionSettings:
     attention: int = 64
     dropout: float = 0.0
     query: str = "current"
-    encoder: str = "frozen"
+    encoder: str = "auto"
     regions: int = 8
     attention_supervision: float = 1.0
     doubly_stochastic: float = 0.0
@@ -53,6 +59,12 @@ class CaptionSettings:
     validate_every: int = 500
     patience: int = 0
     checkpoint_every: int = 500
+
+    def for_data(self, data):
+        """These settings with ``auto`` decided."""
+        if self.encoder != "auto":
+            return self
+        return dataclasses.replace(self, encoder="frozen" if data.startswith("scenes") else "finetune")
 
     def __post_init__(self):
         for key, allowed in _CHOICES.items():
@@ -78,7 +90,7 @@ class ShowAttendTell(nn.Module):
 
     def __init__(self, vocabulary_size, settings, generator=None):
         super().__init__()
-        self.frozen = settings.encoder == "frozen"
+        self.frozen = settings.encoder in ("auto", "frozen")
         self.count = settings.regions if self.frozen else SceneCNN.GRID**2
         self.encoder = SceneCNN(generator=generator) if settings.encoder == "scratch" else load_pretrained()
         self.decoder = AttentionCaptioner(
@@ -114,7 +126,7 @@ def train(data, out, seed=0, assignments=(), *, resume=False, progress=True):
         run = Run.open(out, task="caption")
         settings = CaptionSettings(**run.settings)
     else:
-        settings = settings_from(CaptionSettings, assignments)
+        settings = settings_from(CaptionSettings, assignments).for_data(data)
     trained = load_split(run.data if resume else data, "train", progress=progress)
     checked = load_split(run.data if resume else data, "val", progress=progress)
     if not resume:
