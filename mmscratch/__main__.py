@@ -86,7 +86,9 @@ def build_parser():
     p.add_argument("--data", metavar="SPEC", help="what to train on (with --resume: as the run says)")
     p.add_argument("--out", required=True, metavar="RUN", help="the run's folder")
     p.add_argument("--seed", type=int, default=None)
-    p.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of the task")
+    p.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings of the task"
+    )
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint of RUN")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -133,16 +135,9 @@ def _demo(args):
 
 def _train(args):
     from .tasks import TASKS
-    from .tasks.run import RunError
 
-    if args.resume:
-        for option, given in (("--data", args.data), ("--seed", args.seed), ("--set", args.set or None)):
-            if given is not None:
-                raise RunError(option, "cannot change in a resumed run; leave it out")
-    elif args.data is None:
-        raise RunError("--data", "expected a data specification; see mmscratch train --help")
-    seed = 0 if args.seed is None else args.seed
-    TASKS[args.task]().train(args.data, args.out, seed, args.set, resume=args.resume, progress=not args.quiet)
+    task = TASKS[args.task]()
+    task.train(args.data, args.out, args.seed, args.set, resume=args.resume, progress=not args.quiet)
 
 
 def _evaluate(args):

@@ -21,7 +21,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit, load_checkpoint
 from .caption_data import load_scenes
-from .run import Run, RunError, settings_from, write_json
+from .run import Run, RunError, plan, write_json
 
 __all__ = ["AttributeSettings", "evaluate", "judge", "ship", "train"]
 
@@ -78,18 +78,14 @@ def _targets(scenes):
     return {head: found[head].astype(np.int64) for head in SceneCNN.HEADS}
 
 
-def train(data, out, seed=0, assignments=(), *, resume=False, progress=True):
+def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     """Train as ``mmscratch train attributes`` does; returns the Run."""
-    if resume:
-        run = Run.open(out, task="attributes")
-        settings = AttributeSettings(**run.settings)
-    else:
-        settings = settings_from(AttributeSettings, assignments)
-        if data.partition(":")[0] != "scenes":
-            raise RunError("--data", f"attributes are known of scenes only, got {data!r}")
-    spec = run.data if resume else data
-    trained, checked = (load_scenes(spec, s, progress=progress) for s in ("train", "val"))
-    if not resume:
+    run, data, seed, settings = plan("attributes", AttributeSettings, data, out, seed, assignments, resume)
+    if data.partition(":")[0] != "scenes":
+        raise RunError("--data", f"attributes are known of scenes only, got {data!r}")
+    trained, checked = (load_scenes(data, s, progress=progress) for s in ("train", "val"))
+    resume = run is not None
+    if run is None:
         run = Run.create(out, "attributes", data, seed, dataclasses.asdict(settings))
     model = SceneCNN(generator=Generator(run.seed))
     batches = SceneBatches(trained.images, _targets(trained.scenes), settings.batch_size, run.seed)

@@ -23,7 +23,7 @@ from ..tensor import Tensor
 from ..train import fit, load_checkpoint
 from .caption_data import load_split
 from .figures import attention_grid
-from .run import Run, RunError, settings_from, write_json
+from .run import Run, RunError, plan, write_json
 
 __all__ = ["CaptionSettings", "ShowAttendTell", "evaluate", "load_model", "predict", "train"]
 
@@ -120,21 +120,20 @@ class ShowAttendTell(nn.Module):
         return ops.concatenate([grid.reshape(b, c, h * w).permute(0, 2, 1), place], axis=2)
 
 
-def train(data, out, seed=0, assignments=(), *, resume=False, progress=True):
+def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     """Train as ``mmscratch train caption`` does; returns the Run."""
-    if resume:
-        run = Run.open(out, task="caption")
-        settings = CaptionSettings(**run.settings)
-    else:
-        settings = settings_from(CaptionSettings, assignments).for_data(data)
-    trained = load_split(run.data if resume else data, "train", progress=progress)
-    checked = load_split(run.data if resume else data, "val", progress=progress)
-    if not resume:
+    run, data, seed, settings = plan("caption", CaptionSettings, data, out, seed, assignments, resume)
+    settings = settings.for_data(data)
+    trained = load_split(data, "train", progress=progress)
+    checked = load_split(data, "val", progress=progress)
+    resume = run is not None
+    if run is None:
         run = Run.create(out, "caption", data, seed, dataclasses.asdict(settings))
+    if not (run.folder / "vocabulary.json").exists():
         vocabulary = Vocabulary.from_tokens(trained.sentences(), min_count=settings.min_count)
         write_json(run.folder / "vocabulary.json", list(vocabulary.words[4:]))
     vocabulary = load_vocabulary(run)
-    model = ShowAttendTell(len(vocabulary), settings, Generator(run.seed))
+    model = ShowAttendTell(len(vocabulary), settings, Generator(seed))
     learn(model, vocabulary, settings, trained, checked, run=run, resume=resume, progress=progress)
     return run
 

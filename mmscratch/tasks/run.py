@@ -13,7 +13,7 @@ import pathlib
 from .. import __version__
 from ..data.files import write_whole
 
-__all__ = ["Run", "RunError", "settings_from"]
+__all__ = ["Run", "RunError", "plan", "settings_from", "write_json"]
 
 FORMAT = 1
 
@@ -73,6 +73,33 @@ class Run:
         if task is not None and run.task != task:
             raise RunError(folder, f"is a run of task {run.task!r}, expected {task!r}")
         return run
+
+
+def plan(task, cls, data, out, seed, assignments, resume):
+    """What a ``train`` command asks for: the run to go on with (None for a new one), data, seed, settings.
+
+    With ``resume`` a run that is there says what it was begun with. What is given again must be the same;
+    where no run is there yet (it was stopped before it began), a new one begins.
+    """
+    given = settings_from(cls, assignments)
+    if not resume or not (pathlib.Path(out) / "run.json").exists():
+        if data is None and resume:
+            raise RunError(out, "holds no run to resume")
+        if data is None:
+            raise RunError("--data", "expected a data specification; see mmscratch train --help")
+        return None, data, 0 if seed is None else seed, given
+    run = Run.open(out, task)
+    try:
+        settings = cls(**run.settings)
+    except (TypeError, ValueError) as e:
+        raise RunError(run.folder / "run.json", f"settings: {e}") from None
+    keys = [item.partition("=")[0] for item in assignments]
+    again = {"--data": (data, run.data), "--seed": (seed, run.seed)}
+    again |= {f"--set {key}": (getattr(given, key), getattr(settings, key)) for key in keys}
+    for option, (new, old) in again.items():
+        if new is not None and new != old:
+            raise RunError(option, f"the run was begun with {old!r}, which cannot become {new!r} on resuming")
+    return run, run.data, run.seed, settings
 
 
 def write_json(path, value):

@@ -153,8 +153,17 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(run, tmp_path, monke
         patch.setattr(AttentionCaptioner, "forward", dies)
         with pytest.raises(RuntimeError, match="power cut"):
             main(["train", "caption", "--data", TINY, "--out", str(out), "--quiet", "--set", *SMALL])
+    (out / "vocabulary.json").unlink()  # as if the power had gone before it was written
     assert main(["train", "caption", "--out", str(out), "--resume", "--quiet"]) == 0
     assert weights(out) == weights(run)
+
+
+def test_the_same_command_with_resume_begins_or_goes_on(run, tmp_path):
+    """What a job that is started again and again says: nothing there yet, half done, done."""
+    command = ["train", "caption", "--data", TINY, "--out", str(tmp_path / "run"), "--seed", "0", "--quiet"]
+    for _ in range(2):
+        assert main([*command, "--set", *SMALL[:2], "--set", *SMALL[2:], "--resume"]) == 0
+        assert weights(tmp_path / "run") == weights(run)
 
 
 INTO = ["train", "caption", "--out", "{tmp}/r"]
@@ -176,7 +185,9 @@ BAD = {
     "no data": (INTO, "--data"),
     "a run that is there already": (["train", "caption", "--data", TINY, "--out", "{run}"], "--resume"),
     "resuming nothing": (["train", "caption", "--out", "{tmp}/none", "--resume"], "none"),
-    "resuming with other data": ([*INTO[:3], "{run}", "--resume", "--data", TINY], "--data"),
+    "resuming with other data": ([*INTO[:3], "{run}", "--resume", "--data", "scenes"], "--data"),
+    "resuming with another seed": ([*INTO[:3], "{run}", "--resume", "--seed", "5"], "--seed"),
+    "resuming with other settings": ([*INTO[:3], "{run}", "--resume", "--set", "steps=7"], "steps"),
     "attributes of pictures": (["train", "attributes", "--data", "coco:x", "--out", "{tmp}/r"], "scenes"),
     "a full folder for the export": (["data", "scenes", "--out", "{tmp}", "--options", "train=2"], "{tmp}"),
 }  # fmt: skip
