@@ -121,7 +121,7 @@ def rotary(c):
     return _flat(y) if packed else y
 
 
-@adapter("LinearAttention")
+@adapter("LinearAttention", out=("T", "as is"))
 def linear_attention(c):
     """Each head has a state S (D, E) that every step decays, corrects and reads.
 
@@ -149,4 +149,5 @@ def linear_attention(c):
         state = ops.add(state, ops.matmul(ops.transpose(key), value))
         query = ops.unsqueeze(ops.index(q, key=(..., t, slice(None))), axis=-2)
         outputs.append(ops.mul(ops.matmul(query, _shared(state, heads)), scale))
-    return _flat(ops.concatenate(outputs, axis=2)), state
+    # The state keeps the dtype it came in; a first one has the dtype of the rest.
+    return _flat(ops.concatenate(outputs, axis=2)), state.astype(c.dtype[3] if c.has(3) else c.dtype[0])

@@ -35,11 +35,31 @@ def div(c):
     a, b = _aligned(c)
     if c.dtype[0].kind == "f":
         return ops.div(a, b)
-    return _truncate(ops.div(ops.cast(a, dtype="float64"), ops.cast(b, dtype="float64")))
+    # float64 finds the quotient up to 2⁵³; what it has left over, divided again, makes it exact.
+    large, small = ops.abs(a), ops.abs(b)
+    first = _whole_quotient(large, small)
+    left = ops.sub(large, ops.mul(first, small))
+    return ops.mul(ops.mul(ops.sign(a), ops.sign(b)), ops.add(first, _whole_quotient(left, small)))
+
+
+def _whole_quotient(a, b):
+    return ops.cast(
+        ops.floor(ops.div(ops.cast(a, dtype="float64"), ops.cast(b, dtype="float64"))), dtype="int64"
+    )
 
 
 def _truncate(x):
     return ops.mul(ops.sign(x), ops.floor(ops.abs(x)))
+
+
+def _integer_power(a, b):
+    """a to the b by squaring, b ≥ 0: exact, where float64 is not beyond 2⁵³."""
+    a, b = (ops.broadcast_to(x, shape=np.broadcast_shapes(a.shape, b.shape)) for x in (a, b))
+    y = np.ones(a.shape, np.int64)
+    for bit in range(int(np.max(b, initial=0)).bit_length()):
+        y = ops.mul(y, ops.where(np.asarray(b >> bit & 1, bool), a, np.ones((), np.int64)))
+        a = ops.mul(a, a)
+    return y
 
 
 @adapter("Pow")
@@ -47,6 +67,8 @@ def power(c):
     a, b = _aligned(c)
     if a.dtype == b.dtype and a.dtype.kind == "f":
         return ops.pow(a, b)
+    if a.dtype.kind == b.dtype.kind == "i" and not (b < 0).any():
+        return _integer_power(a, b)
     y = ops.pow(ops.cast(a, dtype="float64"), ops.cast(b, dtype="float64"))
     return y if c.dtype[0].kind == "f" else _truncate(y)
 

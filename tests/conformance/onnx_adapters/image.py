@@ -33,6 +33,7 @@ def resize(c):
     roi = [0.0] * len(axes) + [1.0] * len(axes)
     if c.opset >= 11 and c.has(1) and c.x[1].size:
         roi = [float(v) for v in c.x[1]]
+    crops = c.get("coordinate_transformation_mode") == "tf_crop_and_resize"
     scales = c.input(1 if c.opset < 11 else 2)
     scales = None if scales is None or scales.size == 0 else [float(s) for s in scales]
     sizes = c.ints(3) or None
@@ -41,13 +42,16 @@ def resize(c):
             sizes, [x.shape[a] for a in axes], c.get("keep_aspect_ratio_policy", "stretch")
         )
     else:
-        sizes = [math.floor(x.shape[a] * s) for a, s in zip(axes, scales, strict=True)]
+        sizes = [
+            math.floor(x.shape[a] * (roi[i + len(axes)] - roi[i] if crops else 1.0) * s)
+            for i, (a, s) in enumerate(zip(axes, scales, strict=True))
+        ]
     beyond = np.zeros((), bool)
     dtype, x = x.dtype, x if x.dtype.kind == "f" else ops.cast(x, dtype="float64")
     for i, axis in enumerate(axes):
         at = _coordinates(c, x.shape[axis], sizes[i], scales[i], roi[i], roi[i + len(axes)])
         outside = (at < 0) | (at > x.shape[axis] - 1)
-        if c.get("coordinate_transformation_mode") == "tf_crop_and_resize" and outside.any():
+        if crops and outside.any():
             beyond = beyond | outside.reshape((-1,) + (1,) * (x.ndim - 1 - axis))
         if sizes[i] != x.shape[axis] or not np.array_equal(at, np.arange(sizes[i])):
             x = _resample(c, x, axis, at, scales[i])
@@ -84,9 +88,9 @@ def _coordinates(c, n, size, scale, start, end):
     if mode == "tf_half_pixel_for_nn":
         return (x + 0.5) / scale
     assert mode == "tf_crop_and_resize", mode
-    if length == 1:
+    if size == 1:  # the size is that of the crop: the length is no multiple of n
         return x * 0 + (start + end) * (n - 1) / 2
-    return start * (n - 1) + x * (end - start) * (n - 1) / (length - 1)
+    return start * (n - 1) + x * (end - start) * (n - 1) / (size - 1)
 
 
 def _resample(c, x, axis, at, scale):

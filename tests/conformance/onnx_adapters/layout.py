@@ -6,7 +6,7 @@ import numpy as np
 
 from mmscratch import ops
 
-from .registry import adapter
+from .registry import TYPES, adapter
 
 adapter("Constant", out="as is")(lambda c: _constant(c))
 adapter("Shape", out="int64")(lambda c: np.array(c.x[0].shape[c.get("start", 0) : c.get("end")], np.int64))
@@ -18,14 +18,13 @@ def _constant(c):
     for name, value in c.node.attributes.items():
         if name == "value":
             return value
-        return np.asarray(value, np.float32 if "float" in name else np.int64)
+        kind = name.removeprefix("value_").rstrip("s")
+        return np.asarray(value, {"float": np.float32, "int": np.int64, "string": object}[kind])
 
 
 @adapter("Cast", out="as is")
 def cast(c):
-    return c.x[0].astype(
-        {1: "f4", 2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8"}[c.get("to")]
-    )
+    return c.x[0].astype(TYPES[c.get("to")])
 
 
 @adapter("Reshape")
@@ -78,8 +77,10 @@ def slice_(c):
     key = [slice(None)] * x.ndim
     for start, end, axis, step in zip(starts, ends, axes or range(len(starts)), steps, strict=True):
         n = x.shape[axis]
-        # Running backwards, an end before the beginning is not "the last": it means "to the very first".
-        end = None if step < 0 and end < -n else end
+        # Running backwards, an end before the beginning is not "the last": it means "to the very first";
+        # and a start before the beginning is the very first.
+        if step < 0:
+            start, end = max(start, -n), None if end < -n else end
         key[axis] = slice(start, end, step)
     return ops.index(x, key=tuple(key))
 
@@ -134,14 +135,11 @@ def trilu(c):
 @adapter("EyeLike", out="as is")
 def eye_like(c):
     rows, columns = c.x[0].shape
-    dtype = {1: "f4", 2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8", 9: "?", 10: "f2", 11: "f8"}.get(
-        c.get("dtype")
-    )
     at = np.arange(rows) + c.get("k", 0)
     inside = (at >= 0) & (at < columns)
     hot = ops.one_hot(np.where(inside, at, 0), num_classes=columns)
     eye = ops.mul(hot, inside.astype(np.int64)[:, None])
-    return eye.astype(dtype or c.dtype[0])
+    return eye.astype(TYPES[c.get("dtype")] if c.get("dtype") else c.dtype[0])
 
 
 @adapter("Range")

@@ -13,7 +13,7 @@ def _by_channel(x, parameter):
     return ops.reshape(parameter, shape=(-1,) + (1,) * (x.ndim - 2))
 
 
-@adapter("BatchNormalization")
+@adapter("BatchNormalization", out=("T", "T3"))
 def batch_norm(c):
     x, scale, bias, mean, var = c.x
     eps, momentum = c.get("epsilon", 1e-5), c.get("momentum", 0.9)

@@ -18,7 +18,6 @@ def _squash(c, direction, count):
     names = c.get("activations")
     if not names:
         return None
-    names = names[direction * count : (direction + 1) * count]
     alphas, betas = iter(c.get("activation_alpha", [])), iter(c.get("activation_beta", []))
     found = []
     for name in names:
@@ -42,7 +41,8 @@ def _squash(c, direction, count):
         else:
             found.append({"relu": ops.relu, "tanh": ops.tanh, "sigmoid": ops.sigmoid,
                           "softsign": ops.softsign, "softplus": ops.softplus}[name])  # fmt: skip
-    return tuple(found)
+    # The numbers belong to the functions of both directions, one after the other: only now choose one.
+    return tuple(found[direction * count : (direction + 1) * count])
 
 
 def _reordered(w, order):

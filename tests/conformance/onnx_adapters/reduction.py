@@ -42,15 +42,20 @@ def log_sum_exp(c):
     return _reduce(ops.logsumexp, x, c)
 
 
+def _limits(dtype):
+    """The smallest and the largest value that an array of the dtype can hold."""
+    if dtype.kind == "b":
+        return 0, 1
+    return (-np.inf, np.inf) if dtype.kind == "f" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+
 @adapter("ReduceMax", "ReduceMin")
 def extreme(c):
     x, largest = c.x[0], c.node.op == "ReduceMax"
     if x.dtype == bool:
         x = ops.cast(x, dtype="int64")
     if x.size == 0:  # the extreme of nothing is the worst value of the dtype: put one in place
-        low, high = (
-            (-np.inf, np.inf) if x.dtype.kind == "f" else (np.iinfo(c.dtype[0]).min, np.iinfo(c.dtype[0]).max)
-        )
+        low, high = _limits(c.dtype[0])
         pads = [(0, int(n == 0 and i in _axes(c))) for i, n in enumerate(x.shape)]
         x = ops.pad(x, pads=pads, value=low if largest else high)
     return _reduce(ops.max if largest else ops.min, x, c)
@@ -78,5 +83,4 @@ def cumulate(c):
 @adapter("TopK", out=("T", "int64"))
 def topk(c):
     k = c.get("k") if c.opset < 10 else c.ints(1)[0]
-    x = c.x[0] if c.x[0].dtype.kind == "f" else ops.cast(c.x[0], dtype="float64")
-    return ops.topk(x, k=int(k), axis=c.get("axis", -1), largest=bool(c.get("largest", 1)))
+    return ops.topk(c.x[0], k=int(k), axis=c.get("axis", -1), largest=bool(c.get("largest", 1)))

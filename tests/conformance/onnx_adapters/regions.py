@@ -39,6 +39,8 @@ def roi_align(c):
 
 def _pooled(image, ys, xs, mode):
     """One region: bilinear samples at ys (rows, samples) and xs (columns, samples): mean, or largest."""
+    if ys.size == 0 or xs.size == 0:  # a region without an extent has no samples
+        return np.zeros((1, image.shape[1], ys.shape[0], xs.shape[0]), image.dtype)
     shape = (ys.shape[0], xs.shape[0], ys.shape[1], xs.shape[1])
     y = np.broadcast_to(ys[:, None, :, None], shape).reshape(1, -1)
     x = np.broadcast_to(xs[None, :, None, :], shape).reshape(1, -1)

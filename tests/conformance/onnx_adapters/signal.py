@@ -6,9 +6,7 @@ import numpy as np
 
 from mmscratch import ops
 
-from .registry import adapter
-
-_TYPES = {1: "float32", 10: "float16", 11: "float64"}
+from .registry import TYPES, adapter
 
 
 def _turns(rows, columns, n):
@@ -65,6 +63,8 @@ def _resized(x, n):
 
 
 def _mirrored(x, n, sign):
+    if x is None:
+        return None
     x = _resized(x, n // 2 + 1)
     tail = ops.index(x, key=(..., slice(1, (n + 1) // 2)))
     return ops.concatenate([x, ops.mul(ops.flip(tail, axes=(-1,)), sign)], axis=-1)
@@ -102,4 +102,4 @@ def window(c):
     y = ops.mul(turn, 0.0)
     for k, a in enumerate(weights):
         y = ops.add(y, ops.mul(ops.cos(ops.mul(turn, float(k))), a))
-    return y.astype(_TYPES[c.get("output_datatype", 1)])
+    return y.astype(TYPES[c.get("output_datatype", 1)])
