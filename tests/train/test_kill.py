@@ -1,5 +1,6 @@
 """kill -9 at random moments: the run that goes on ends as the one that nobody touched, to the bit."""
 
+import os
 import pathlib
 import random
 import signal
@@ -35,8 +36,9 @@ def test_kill_and_resume(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-def test_two_hundred_kills(tmp_path):
-    survive(tmp_path, kills=200)
+def test_many_kills(tmp_path):
+    """MMSCRATCH_KILLS=200 asks for more."""
+    survive(tmp_path, kills=int(os.environ.get("MMSCRATCH_KILLS", "60")))
 
 
 def survive(folder, kills):
