@@ -176,9 +176,18 @@ def _plot(args):
 
 
 def _data_scenes(args):
-    from .data.scenes import export_scenes, parse_options
+    from .data.scenes import export_scenes, format_priors, parse_options
+    from .tasks.run import RunError
 
-    print(export_scenes(parse_options(args.options), args.out, force=args.force))
+    try:
+        options = parse_options(args.options)
+    except ValueError as e:
+        raise RunError("--options", str(e)) from None
+    summary = export_scenes(options, args.out, force=args.force)
+    for name, split in summary["splits"].items():
+        counts = ", ".join(f"{split[what]} {what}" for what in ("images", "captions", "questions"))
+        print(f"{name}: {counts}\n{format_priors(split['priors'])}\n{format_priors(split['answers'])}")
+    print(f"written to {args.out}")
 
 
 def _warmup(args):

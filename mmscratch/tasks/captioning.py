@@ -328,7 +328,8 @@ def judge(model, vocabulary, checked, trained, seed=0):
             (", majority caption", [majority] * len(checked)),
         ):
             for part, value in checked.truth(sentences).items():
-                figures[f"truth rate: {part}{name}"] = float(value)
+                if value == value:  # no relation was stated: no rate, rather than NaN
+                    figures[f"truth rate: {part}{name}"] = float(value)
     if checked.false_captions is not None:
         figures |= preference(model, vocabulary, checked, regions, others)
     return figures

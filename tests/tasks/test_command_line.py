@@ -189,6 +189,7 @@ BAD = {
     "resuming with another seed": ([*INTO[:3], "{run}", "--resume", "--seed", "5"], "--seed"),
     "resuming with other settings": ([*INTO[:3], "{run}", "--resume", "--set", "steps=7"], "steps"),
     "attributes of pictures": (["train", "attributes", "--data", "coco:x", "--out", "{tmp}/r"], "scenes"),
+    "a bad option of the export": (["data", "scenes", "--out", "{tmp}/r", "--options", "trian=2"], "trian"),
     "a full folder for the export": (["data", "scenes", "--out", "{tmp}", "--options", "train=2"], "{tmp}"),
 }  # fmt: skip
 
