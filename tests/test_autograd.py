@@ -64,9 +64,12 @@ def test_five_thousand_steps_deep_without_recursion():
 
 def test_a_hundred_thousand_steps_are_freed_without_recursion():
     y = leaf(1.0)
+    first = weakref.ref(y)
     for _ in range(100_000):
         y = -y
+    assert first() is not None  # the chain holds on to where it began
     del y
+    assert first() is None  # and lets go of all of it; freeing step by step would have overflowed
 
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────

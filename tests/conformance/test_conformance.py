@@ -31,5 +31,7 @@ def test_operator(onnx_case, floor, record_property):
 
 def test_there_are_cases(request):
     """Without a folder nothing is tested: say which one is missing."""
-    if folder_of(request.config) is None:
+    folder = folder_of(request.config)
+    if folder is None:
         pytest.skip(f"{DEFAULT} is not there; name a folder with {OPTION} DIR")
+    assert any(not reason_not_ours(case) for case in read_cases(folder)), f"{folder} tests nothing of ours"
