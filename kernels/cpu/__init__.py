@@ -5,4 +5,4 @@ from . import threads
 
 __getattr__, __dir__ = attributes(globals())
 
-threads.settle_blas()
+threads.settle()

@@ -1,17 +1,29 @@
-"""How the cpu floor uses threads: one door, fixed pieces, and when it is worth it at all.
+"""What the cpu floor asks of the machine: threads, BLAS, memory; and how it divides work.
+
+Three settings hold for the whole process. They are made when this floor is first used, never by
+``import mmscratch`` alone, and each can be kept from being made:
+
+One pool     The threads of BLAS and those of Numba each wait by spinning, and on few cores keep each other
+             from working: the demo takes twice as long. So BLAS gets one thread.
+             MMSCRATCH_BLAS_THREADS=4 asks for another number, =keep for none.
+One heap     glibc gives every freed array from 128 kB (later: up to 32 MB) on back to the system, and takes
+             a new one page by page: several times the cost of the arithmetic. So it is told to keep what
+             it has. The process then stays as large as it once had to be (the demo: 513 MB at most in place of
+             480, in a tenth less time). MMSCRATCH_MALLOC=keep leaves glibc as it is; other systems'
+             allocators are not touched.
+Threads      As many as Numba finds: NUMBA_NUM_THREADS, NUMBA_THREADING_LAYER are its own settings.
 
 One door     Numba's workqueue layer aborts the process when two Python threads run parallel loops at
              once. Parallel functions therefore run one at a time, process-wide, on every layer.
 Fixed pieces Work is cut by its size alone, never by the number of threads, and partial sums are added
              in the order of the pieces: results are the same on one thread and on sixty-four.
 After a fork Threads do not survive it. Worker processes are to be spawned, or to run no parallel loop.
-One pool     The threads of BLAS and those of Numba each wait by spinning, and on few cores keep each other
-             from working: the demo takes twice as long. So BLAS gets one thread, for the whole process, when
-             this floor is first used. MMSCRATCH_BLAS_THREADS=4 asks for another number, =keep for none.
 """
 
+import ctypes
 import functools
 import os
+import platform
 import threading
 
 LARGE = 50_000
@@ -23,8 +35,17 @@ PIECE = 8192
 _door = threading.RLock()
 
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h
+
+
+def settle():
+    """Make the settings of the whole process (the module's docstring says which, and why)."""
+    settle_blas()
+    settle_allocator()
+
+
 def settle_blas():
-    """Give BLAS the number of threads that this floor works best with (the module's docstring says why)."""
+    """Give BLAS the number of threads that this floor works best with."""
     wanted = os.environ.get("MMSCRATCH_BLAS_THREADS", "1")
     if wanted == "keep":
         return
@@ -33,6 +54,19 @@ def settle_blas():
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(int(wanted), user_api="blas")
+
+
+def settle_allocator():
+    """Let glibc keep freed memory for the next arrays. True if it agreed; elsewhere nothing is done."""
+    wanted = os.environ.get("MMSCRATCH_MALLOC", "")
+    if wanted not in ("", "keep"):
+        raise ValueError(f"MMSCRATCH_MALLOC: expected 'keep' or nothing, got {wanted!r}")
+    if wanted == "keep" or platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
+    # Older versions refuse thresholds above 32 MB (half of a thread's heap); then that is what they get.
+    at_most = mallopt(_M_MMAP_THRESHOLD, 1 << 30) or mallopt(_M_MMAP_THRESHOLD, 1 << 25)
+    return bool(at_most and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
 
 
 def through_the_door(kernel):

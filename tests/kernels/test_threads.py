@@ -1,5 +1,10 @@
 """Threads share the work and never change a bit of the result."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from judge import draw
@@ -67,3 +72,42 @@ def test_one_thread_and_two_give_the_same_bits(work, dtype):
         numba.set_num_threads(before)
     for one, two in zip(*results, strict=True):
         assert one.tobytes() == two.tobytes()
+
+
+# ── settings of the process ─────────────────────────────────────────────────────────────────────
+FAULTS = """
+import resource
+import numpy as np
+import mmscratch
+from mmscratch import kernels
+{before}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(2):
+    np.ones(1 << 23)
+start = faults()
+for _ in range(5):
+    np.ones(1 << 23)
+print(faults() - start)
+"""
+
+
+def run(code, **environment):
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment}
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the setting is one of glibc")
+def test_freed_memory_is_used_again_once_the_floor_is_in_use_and_not_before():
+    """Counted in pages that the system had to bring: 16384 an array of 64 MB, or 32 huge ones, or none."""
+    used = run(FAULTS.format(before="kernels.host()"))
+    unused = run(FAULTS.format(before=""))
+    kept = run(FAULTS.format(before="kernels.host()"), MMSCRATCH_MALLOC="keep")
+    assert int(used.stdout) < 30 < 100 < min(int(unused.stdout), int(kept.stdout))
+
+
+def test_settings_refuse_what_they_do_not_know():
+    wrong = run("from mmscratch import kernels; kernels.host()", MMSCRATCH_MALLOC="jemalloc")
+    assert "MMSCRATCH_MALLOC: expected 'keep' or nothing, got 'jemalloc'" in wrong.stderr
+    wrong = run("from mmscratch import kernels; kernels.host()", MMSCRATCH_BLAS_THREADS="0")
+    assert "MMSCRATCH_BLAS_THREADS: expected a number of threads or 'keep', got '0'" in wrong.stderr
