@@ -8,9 +8,9 @@ One pool     The threads of BLAS and those of Numba each wait by spinning, and o
              MMSCRATCH_BLAS_THREADS=4 asks for another number, =keep for none.
 One heap     glibc gives every freed array from 128 kB (later: up to 32 MB) on back to the system, and takes
              a new one page by page: several times the cost of the arithmetic. So it is told to keep what
-             it has. The process then stays as large as it once had to be (the demo: 513 MB at most in place of
-             480, in a tenth less time). MMSCRATCH_MALLOC=keep leaves glibc as it is; other systems'
-             allocators are not touched.
+             it has. The process then stays as large as it once had to be (the demo: 513 MB at most, not 480,
+             in a tenth less time). MMSCRATCH_MALLOC=keep leaves glibc as it is; other systems' allocators
+             are not touched.
 Threads      As many as Numba finds: NUMBA_NUM_THREADS, NUMBA_THREADING_LAYER are its own settings.
 
 One door     Numba's workqueue layer aborts the process when two Python threads run parallel loops at
