@@ -1,0 +1,456 @@
+"""A small vocabulary of vectors for compiled kernels: one value holds LANES neighbouring numbers.
+
+Compilers turn simple loops into vector instructions, and silently do not when a loop has many arrays
+or short inner lengths. Here vectors are written out, so nothing is left to luck:
+
+    v = load(x, i)                  LANES neighbours x[i], x[i+1], … of a flat array
+    v = load_part(x, i, n)          the first n of them, 0 in the other lanes: the tail of a row
+    store(x, i, v), store_part(x, i, v, n)
+    splat(x, s)                     s in every lane (x: an array or vector that gives the dtype)
+    a + b, a - b, a * b, a / b, -a  lane by lane; one side may be a number
+    fma(a, b, c)                    a·b + c, rounded once
+    a < b, a <= b, a > b, a >= b, a == b, a != b    a mask;  where(mask, a, b) chooses by it
+    maximum, minimum, absolute, sqrt, rint
+    total(v), largest(v)            one number: the lanes added (in halves: always the same order), their max
+    gather(x, i, step)              x[i], x[i+step], …
+    copysign(a, b)                  |a| with the sign of b
+    power_of_two(n)                 2ⁿ for whole n, −126 ≤ n ≤ 127, by the exponent's bits
+    mantissa(v), exponent(v)        v = m · 2ᵉ with 1 ≤ m < 2, for positive normal v
+
+exp, log, tanh, … on vectors are in ``simd_math.py``, tiles of matrix products in ``microkernels.py``.
+
+The width follows the machine: 64 bytes with AVX-512, 32 with AVX2 and FMA, 16 with NEON (float32: 16, 8,
+4 lanes). ``LANES`` is 0 where none of these is there, and kernels then run their plain loops.
+MMSCRATCH_VECTOR_BYTES=64|32|16|0 asks for another width (a wider one than the machine has is slow).
+
+Vectors are Numba values of type ``Vector``; every function is one or a few LLVM instructions, the same
+on every machine. All arrays are flat (1-d, contiguous); indices are not checked.
+"""
+
+import operator
+import os
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, overload, register_model
+
+__all__ = [
+    "BYTES", "LANES", "Vector", "absolute", "copysign", "exponent", "fma", "gather", "lanes", "largest",
+    "load", "load_part", "mantissa", "maximum", "minimum", "power_of_two", "rint", "splat", "sqrt", "store",
+    "store_part", "total", "where",
+]  # fmt: skip
+
+
+def _vector_bytes():
+    wanted = os.environ.get("MMSCRATCH_VECTOR_BYTES")
+    if wanted is not None:
+        if wanted not in ("64", "32", "16", "0"):
+            raise ValueError(f"MMSCRATCH_VECTOR_BYTES: expected 64, 32, 16 or 0, got {wanted!r}")
+        return int(wanted)
+    if config.DISABLE_JIT:
+        return 0
+    features = config.CPU_FEATURES
+    if features is None:
+        features = llvmlite.binding.get_host_cpu_features().flatten()
+    have = set(features.split(","))
+    if "+avx512f" in have:
+        return 64
+    if {"+avx2", "+fma"} <= have:
+        return 32
+    return 16 if "+neon" in have else 0
+
+
+BYTES = _vector_bytes()
+LANES = BYTES // 4
+"""Numbers of float32 in a vector (half as many of float64); 0: this machine has no vectors for us."""
+
+
+# ── the type ─────────────────────────────────────────────────────────────────────────────────────
+class Vector(types.Type):
+    """``count`` numbers of one dtype (a Numba float, or a boolean: then it is a mask)."""
+
+    def __init__(self, dtype, count):
+        self.dtype, self.count = dtype, count
+        super().__init__(name=f"Vector({dtype}, {count})")
+
+    @property
+    def mask(self):
+        return Vector(types.boolean, self.count)
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, vector):
+        element = ir.IntType(1) if vector.dtype == types.boolean else _element(vector.dtype)
+        super().__init__(manager, vector, ir.VectorType(element, vector.count))
+
+
+def _element(dtype):
+    return ir.FloatType() if dtype == types.float32 else ir.DoubleType()
+
+
+def vector_of(x):
+    """The Vector type that goes with an array type or Vector type."""
+    if isinstance(x, Vector):
+        return x
+    if isinstance(x, types.Array) and x.ndim == 1 and x.dtype in (types.float32, types.float64):
+        return Vector(x.dtype, BYTES * 8 // x.dtype.bitwidth)
+    return None
+
+
+def _low(vector):
+    """The LLVM type of a vector."""
+    element = ir.IntType(1) if vector.dtype == types.boolean else _element(vector.dtype)
+    return ir.VectorType(element, vector.count)
+
+
+def _name(vector):
+    """As LLVM spells it in the names of its own functions: v16f32."""
+    return f"v{vector.count}f{vector.dtype.bitwidth}"
+
+
+def spread(builder, scalar, count):
+    """Instructions: a number in every lane."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, count), ir.Undefined)
+    one = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
+    return builder.shuffle_vector(
+        one, undefined, ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+    )
+
+
+def _operand(context, builder, value, kind, vector):
+    """A vector as it is, or a number in every lane."""
+    if isinstance(kind, Vector):
+        return value
+    return spread(builder, context.cast(builder, value, kind, vector.dtype), vector.count)
+
+
+def address_of(context, builder, array_type, array, index, index_type):
+    """Instructions: the address of array[index]."""
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [context.cast(builder, index, index_type, types.intp)])
+
+
+def _is_vector(*kinds):
+    return all(isinstance(k, Vector) for k in kinds)
+
+
+# ── memory ───────────────────────────────────────────────────────────────────────────────────────
+@intrinsic
+def lanes(typing, x):
+    """How many numbers a vector of x's dtype holds."""
+    count = vector_of(x).count
+    return types.intp(x), lambda context, builder, signature, arguments: context.get_constant(
+        types.intp, count
+    )
+
+
+def load_at(builder, address, vector, mask=None):
+    """Instructions: the vector at that address; with a mask 0 in the other lanes, which are not touched."""
+    low, align = _low(vector), vector.dtype.bitwidth // 8
+    address = builder.bitcast(address, low.as_pointer())
+    if mask is None:
+        return builder.load(address, align=align)
+    kind = ir.FunctionType(low, [low.as_pointer(), ir.IntType(32), mask.type, low])
+    name = f"llvm.masked.load.{_name(vector)}.p0{_name(vector)}"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    return builder.call(function, [address, ir.IntType(32)(align), mask, ir.Constant(low, None)])
+
+
+def store_at(builder, address, value, vector, mask=None):
+    """Instructions: the vector to that address, all lanes or those of the mask."""
+    low, align = _low(vector), vector.dtype.bitwidth // 8
+    address = builder.bitcast(address, low.as_pointer())
+    if mask is None:
+        builder.store(value, address, align=align)
+        return
+    kind = ir.FunctionType(ir.VoidType(), [low, low.as_pointer(), ir.IntType(32), mask.type])
+    name = f"llvm.masked.store.{_name(vector)}.p0{_name(vector)}"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    builder.call(function, [value, address, ir.IntType(32)(align), mask])
+
+
+def first_lanes(context, builder, n, kind, count):
+    """Instructions: the mask of the lanes below n (of Numba type ``kind``)."""
+    wide = ir.VectorType(ir.IntType(32), count)
+    n = context.cast(builder, n, kind, types.intp)
+    top = ir.Constant(n.type, count)  # a larger n must not wrap around in 32 bits
+    n = builder.select(builder.icmp_signed("<", n, top), n, top)
+    number = ir.Constant(wide, list(range(count)))
+    return builder.icmp_signed("<", number, spread(builder, builder.trunc(n, ir.IntType(32)), count))
+
+
+@intrinsic
+def load(typing, x, i):
+    """x[i : i + lanes]."""
+    vector = vector_of(x)
+
+    def generate(context, builder, signature, arguments):
+        return load_at(builder, address_of(context, builder, x, arguments[0], arguments[1], i), vector)
+
+    return vector(x, i), generate
+
+
+@intrinsic
+def store(typing, x, i, v):
+    """x[i : i + lanes] = v."""
+
+    def generate(context, builder, signature, arguments):
+        store_at(builder, address_of(context, builder, x, arguments[0], arguments[1], i), arguments[2], v)
+        return context.get_dummy_value()
+
+    return types.void(x, i, v), generate
+
+
+@intrinsic
+def load_part(typing, x, i, n):
+    """The first n of x[i : i + lanes], and 0 in the lanes from n on; memory behind them is not touched."""
+    vector = vector_of(x)
+
+    def generate(context, builder, signature, arguments):
+        address = address_of(context, builder, x, arguments[0], arguments[1], i)
+        return load_at(builder, address, vector, first_lanes(context, builder, arguments[2], n, vector.count))
+
+    return vector(x, i, n), generate
+
+
+@intrinsic
+def store_part(typing, x, i, v, n):
+    """The first n lanes of v to x[i : i + n]; nothing else is written."""
+
+    def generate(context, builder, signature, arguments):
+        address = address_of(context, builder, x, arguments[0], arguments[1], i)
+        store_at(builder, address, arguments[2], v, first_lanes(context, builder, arguments[3], n, v.count))
+        return context.get_dummy_value()
+
+    return types.void(x, i, v, n), generate
+
+
+@intrinsic
+def gather(typing, x, i, step):
+    """x[i], x[i + step], x[i + 2·step], …: lanes of them."""
+    vector = vector_of(x)
+
+    def generate(context, builder, signature, arguments):
+        first = address_of(context, builder, x, arguments[0], arguments[1], i)
+        stride = context.cast(builder, arguments[2], step, types.intp)
+        result = ir.Constant(_low(vector), ir.Undefined)
+        for lane in range(vector.count):
+            at = builder.gep(first, [builder.mul(stride, ir.Constant(stride.type, lane))])
+            result = builder.insert_element(result, builder.load(at), ir.IntType(32)(lane))
+        return result
+
+    return vector(x, i, step), generate
+
+
+@intrinsic
+def splat(typing, x, s):
+    """The number s in every lane of a vector of x's dtype."""
+    vector = vector_of(x)
+
+    def generate(context, builder, signature, arguments):
+        return _operand(context, builder, arguments[1], s, vector)
+
+    return vector(x, s), generate
+
+
+# ── arithmetic ───────────────────────────────────────────────────────────────────────────────────
+def _binary(instruction, compare=False):
+    """An intrinsic of two operands, one of which may be a number."""
+
+    @intrinsic
+    def apply(typing, a, b):
+        vector = a if isinstance(a, Vector) else b
+
+        def generate(context, builder, signature, arguments):
+            a_low = _operand(context, builder, arguments[0], a, vector)
+            b_low = _operand(context, builder, arguments[1], b, vector)
+            return instruction(builder, a_low, b_low)
+
+        return (vector.mask if compare else vector)(a, b), generate
+
+    return apply
+
+
+def _operator(symbol, instruction, compare=False):
+    """Give vectors the operator."""
+    apply = _binary(instruction, compare)
+
+    @overload(symbol)
+    def overloaded(a, b):
+        if _is_vector(a, b) or (_is_vector(a) and isinstance(b, types.Number)):
+            return lambda a, b: apply(a, b)
+        if _is_vector(b) and isinstance(a, types.Number):
+            return lambda a, b: apply(a, b)
+
+
+_operator(operator.add, lambda builder, a, b: builder.fadd(a, b))
+_operator(operator.sub, lambda builder, a, b: builder.fsub(a, b))
+_operator(operator.mul, lambda builder, a, b: builder.fmul(a, b))
+_operator(operator.truediv, lambda builder, a, b: builder.fdiv(a, b))
+for _symbol, _sign in (("lt", "<"), ("le", "<="), ("gt", ">"), ("ge", ">="), ("eq", "==")):
+    _operator(
+        getattr(operator, _symbol),
+        lambda builder, a, b, sign=_sign: builder.fcmp_ordered(sign, a, b),
+        compare=True,
+    )
+_operator(operator.ne, lambda builder, a, b: builder.fcmp_unordered("!=", a, b), compare=True)
+
+
+def _mask_operator(symbol, instruction):
+    @intrinsic
+    def apply(typing, a, b):
+        return a(a, b), lambda context, builder, signature, arguments: instruction(builder, *arguments)
+
+    @overload(symbol)
+    def overloaded(a, b):
+        if _is_vector(a, b) and a.dtype == b.dtype == types.boolean:
+            return lambda a, b: apply(a, b)
+
+
+_mask_operator(operator.and_, lambda builder, a, b: builder.and_(a, b))
+_mask_operator(operator.or_, lambda builder, a, b: builder.or_(a, b))
+
+
+def _llvm(name, arity):
+    """An intrinsic that is one LLVM function of vectors (numbers among the operands are spread)."""
+
+    def generator(*kinds):
+        vector = next(k for k in kinds if isinstance(k, Vector))
+
+        def generate(context, builder, signature, arguments):
+            low = _low(vector)
+            operands = [
+                _operand(context, builder, v, k, vector) for v, k in zip(arguments, kinds, strict=True)
+            ]
+            kind = ir.FunctionType(low, [low] * arity)
+            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.{_name(vector)}")
+            return builder.call(function, operands)
+
+        return vector(*kinds), generate
+
+    if arity == 1:
+        return intrinsic(lambda typing, a: generator(a))
+    if arity == 2:
+        return intrinsic(lambda typing, a, b: generator(a, b))
+    return intrinsic(lambda typing, a, b, c: generator(a, b, c))
+
+
+fma = _llvm("fma", 3)
+sqrt = _llvm("sqrt", 1)
+rint = _llvm("rint", 1)
+absolute = _llvm("fabs", 1)
+copysign = _llvm("copysign", 2)
+_negative = intrinsic(
+    lambda typing, a: (a(a), lambda context, builder, signature, arguments: builder.fneg(arguments[0]))
+)
+maximum = _binary(lambda builder, a, b: larger_of(builder, a, b))
+minimum = _binary(lambda builder, a, b: smaller_of(builder, a, b))
+
+
+@overload(operator.neg)
+def _neg(a):
+    if _is_vector(a):
+        return lambda a: _negative(a)
+
+
+@intrinsic
+def where(typing, mask, a, b):
+    """a in the lanes where the mask holds, b in the others; one of them may be a number."""
+    vector = a if isinstance(a, Vector) else b
+
+    def generate(context, builder, signature, arguments):
+        a_low = _operand(context, builder, arguments[1], a, vector)
+        b_low = _operand(context, builder, arguments[2], b, vector)
+        return builder.select(arguments[0], a_low, b_low)
+
+    return vector(mask, a, b), generate
+
+
+@intrinsic
+def power_of_two(typing, n):
+    """2ⁿ: n whole, −126 ≤ n ≤ 127 (float32) or −1022 ≤ n ≤ 1023 (float64)."""
+
+    def generate(context, builder, signature, arguments):
+        bits, fraction, bias = (32, 23, 127) if n.dtype == types.float32 else (64, 52, 1023)
+        whole = ir.VectorType(ir.IntType(bits), n.count)
+        exponent = builder.add(builder.fptosi(arguments[0], whole), ir.Constant(whole, [bias] * n.count))
+        return builder.bitcast(builder.shl(exponent, ir.Constant(whole, [fraction] * n.count)), _low(n))
+
+    return n(n), generate
+
+
+@intrinsic
+def mantissa(typing, v):
+    """m of v = m · 2ᵉ with 1 ≤ m < 2, for positive normal v."""
+
+    def generate(context, builder, signature, arguments):
+        bits, fraction, bias = (32, 23, 127) if v.dtype == types.float32 else (64, 52, 1023)
+        whole = ir.VectorType(ir.IntType(bits), v.count)
+        raw = builder.bitcast(arguments[0], whole)
+        raw = builder.and_(raw, ir.Constant(whole, [(1 << fraction) - 1] * v.count))
+        raw = builder.or_(raw, ir.Constant(whole, [bias << fraction] * v.count))
+        return builder.bitcast(raw, _low(v))
+
+    return v(v), generate
+
+
+@intrinsic
+def exponent(typing, v):
+    """e of v = m · 2ᵉ with 1 ≤ m < 2, as a vector of floats, for positive normal v."""
+
+    def generate(context, builder, signature, arguments):
+        bits, fraction, bias = (32, 23, 127) if v.dtype == types.float32 else (64, 52, 1023)
+        whole = ir.VectorType(ir.IntType(bits), v.count)
+        raw = builder.lshr(builder.bitcast(arguments[0], whole), ir.Constant(whole, [fraction] * v.count))
+        return builder.sitofp(builder.sub(raw, ir.Constant(whole, [bias] * v.count)), _low(v))
+
+    return v(v), generate
+
+
+# ── across the lanes ─────────────────────────────────────────────────────────────────────────────
+def halves(builder, value, count, instruction):
+    """Instructions: the lanes folded, upper half onto lower, until one is left."""
+    while count > 1:
+        count //= 2
+        half = ir.VectorType(ir.IntType(32), count)
+        undefined = ir.Constant(value.type, ir.Undefined)
+        low = builder.shuffle_vector(value, undefined, ir.Constant(half, list(range(count))))
+        high = builder.shuffle_vector(value, undefined, ir.Constant(half, list(range(count, 2 * count))))
+        value = instruction(builder, low, high)
+    return builder.extract_element(value, ir.IntType(32)(0))
+
+
+def _fold(instruction):
+    """v → one number."""
+
+    @intrinsic
+    def fold(typing, v):
+        def generate(context, builder, signature, arguments):
+            return halves(builder, arguments[0], v.count, instruction)
+
+        return v.dtype(v), generate
+
+    return fold
+
+
+def sum_of(builder, a, b):
+    return builder.fadd(a, b)
+
+
+def larger_of(builder, a, b):
+    """The larger; NaN if one of the two is."""
+    a_wins = builder.or_(builder.fcmp_ordered(">", a, b), builder.fcmp_unordered("uno", a, a))
+    return builder.select(a_wins, a, b)
+
+
+def smaller_of(builder, a, b):
+    """The smaller; NaN if one of the two is."""
+    a_wins = builder.or_(builder.fcmp_ordered("<", a, b), builder.fcmp_unordered("uno", a, a))
+    return builder.select(a_wins, a, b)
+
+
+total = _fold(sum_of)
+largest = _fold(larger_of)
