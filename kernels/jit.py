@@ -153,8 +153,9 @@ def _source_hash():
 def _machine_hash(source):
     """Of the sources and all else that machine code depends on."""
     settings = {k: v for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in _THREADS_ONLY}
+    settings["MMSCRATCH_VECTOR_BYTES"] = os.environ.get("MMSCRATCH_VECTOR_BYTES")  # see cpu/simd.py
     cpu = llvmlite.binding.get_host_cpu_name()
-    parts = (source, numba.__version__, llvmlite.__version__, sys.version, cpu, sorted(settings.items()))
+    parts = (source, numba.__version__, llvmlite.__version__, sys.version, cpu, sorted(settings.items(), key=str))
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
