@@ -153,8 +153,12 @@ def matmul(a, b, transpose_a, transpose_b):
     """
 
 
-def linear(x, weight, bias):
-    """y = x Wᵀ + b: x (N, D), weight (K, D), bias (K,) or None → (N, K)."""
+def linear(x, weight, bias, activation=None):
+    """y = φ(x Wᵀ + b): x (N, D), weight (K, D), bias (K,) or None → (N, K).
+
+    activation φ: None | "relu" | "tanh" | "sigmoid", applied where the result is written. (Those whose
+    gradient can be told from y; ``map(f"{activation}_backward", dy, y)`` is it.)
+    """
 
 
 # ── softmax and its loss ─────────────────────────────────────────────────────────────────────────
@@ -208,13 +212,13 @@ def attention_backward(dout, query, key, value, probability, scale):
 
 
 # ── convolution: any number of spatial axes from 1 to 3 ──────────────────────────────────────────
-def conv(x, weight, bias, stride, padding, dilation, groups):
-    """y[b, k, o] = bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o·stride + j·dilation − padding₀].
+def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
+    """y[b, k, o] = φ(bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o·stride + j·dilation − padding₀]).
 
     x (B, C, S…), weight (K, C/groups, J…), bias (K,) or None → (B, K, O…), with
     O = (S + padding₀ + padding₁ − dilation·(J − 1) − 1) // stride + 1
     stride, dilation: one int an axis; padding: one pair (before, after) an axis. Channel k reads the
-    input channels of its own group.
+    input channels of its own group. activation φ as in ``linear``.
     """
 
 

@@ -155,7 +155,8 @@ def _machine_hash(source):
     settings = {k: v for k, v in os.environ.items() if k.startswith("NUMBA_") and k not in _THREADS_ONLY}
     settings["MMSCRATCH_VECTOR_BYTES"] = os.environ.get("MMSCRATCH_VECTOR_BYTES")  # see cpu/simd.py
     cpu = llvmlite.binding.get_host_cpu_name()
-    parts = (source, numba.__version__, llvmlite.__version__, sys.version, cpu, sorted(settings.items(), key=str))
+    settings = sorted(settings.items(), key=str)
+    parts = (source, numba.__version__, llvmlite.__version__, sys.version, cpu, settings)
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

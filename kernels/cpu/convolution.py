@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from ..jit import njit, prange
+from .elementwise import map
 from .linear import matmul
 
 __all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
@@ -21,8 +22,13 @@ SMALL = 1 << 14
 """Below so many entries of columns one thread is quicker than waking the others."""
 
 
-def conv(x, weight, bias, stride, padding, dilation, groups):
-    """y[b, k, o] = bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o·stride + j·dilation − padding₀]."""
+def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
+    """y[b, k, o] = φ(bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o·stride + j·dilation − padding₀])."""
+    y = _before_activation(x, weight, bias, stride, padding, dilation, groups)
+    return y if activation is None else map(activation, y)
+
+
+def _before_activation(x, weight, bias, stride, padding, dilation, groups):
     axes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, strict=True)
     out = tuple((n + sum(pads) - d * (j - 1) - 1) // s + 1 for n, j, s, pads, d in axes)
     batch, channels = x.shape[0], weight.shape[0]
@@ -76,7 +82,7 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
 
 def _is_pointwise(weight, stride, padding):
     """1×1, every position: the input is its own columns."""
-    return math.prod(weight.shape[2:]) == 1 == math.prod(stride) and not any(map(any, padding))
+    return math.prod(weight.shape[2:]) == 1 == math.prod(stride) and not any(any(pair) for pair in padding)
 
 
 def _slabs(y, weight, groups):

@@ -8,11 +8,13 @@ import math
 
 import numpy as np
 
+from .elementwise import map
+
 __all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
 
 
-def conv(x, weight, bias, stride, padding, dilation, groups):
-    """y[b, k, o] = bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o·stride + j·dilation − padding₀]."""
+def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
+    """y[b, k, o] = φ(bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o·stride + j·dilation − padding₀])."""
     batch, channels = x.shape[0], weight.shape[0]
     x = np.pad(x, ((0, 0), (0, 0), *padding))
     out = _output_shape(x.shape[2:], weight.shape[2:], stride, dilation)
@@ -22,7 +24,7 @@ def conv(x, weight, bias, stride, padding, dilation, groups):
     y = y.reshape(batch, channels, *out)
     if bias is not None:
         y += bias.reshape(-1, *(1,) * len(out))
-    return y
+    return y if activation is None else map(activation, y)
 
 
 def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):

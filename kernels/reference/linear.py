@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .elementwise import map
+
 
 def matmul(a, b, transpose_a, transpose_b):
     """a b, either of them stored transposed; leading axes broadcast."""
@@ -13,8 +15,9 @@ def matmul(a, b, transpose_a, transpose_b):
         return np.asarray(np.matmul(a, b), order="C")
 
 
-def linear(x, weight, bias):
-    """y = x Wᵀ + b."""
+def linear(x, weight, bias, activation=None):
+    """y = φ(x Wᵀ + b)."""
     with np.errstate(all="ignore"):
         y = np.asarray(x @ weight.T, order="C")
-        return y if bias is None else y + bias
+        y = y if bias is None else y + bias
+    return y if activation is None else map(activation, y)

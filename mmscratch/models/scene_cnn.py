@@ -39,20 +39,17 @@ class SceneCNN(nn.Module):
         super().__init__()
         c1, c2, c3, c4 = channels
         self.channels = c4
-        self.conv1 = nn.Conv2d(3, c1, 3, stride=2, padding=1, generator=generator)
-        self.conv2 = nn.Conv2d(c1, c2, 3, stride=2, padding=1, generator=generator)
-        self.conv3 = nn.Conv2d(c2, c3, 3, stride=2, padding=1, generator=generator)
-        self.conv4 = nn.Conv2d(c3, c4, 3, stride=1, padding=1, generator=generator)
+        self.conv1 = nn.Conv2d(3, c1, 3, stride=2, padding=1, activation="relu", generator=generator)
+        self.conv2 = nn.Conv2d(c1, c2, 3, stride=2, padding=1, activation="relu", generator=generator)
+        self.conv3 = nn.Conv2d(c2, c3, 3, stride=2, padding=1, activation="relu", generator=generator)
+        self.conv4 = nn.Conv2d(c3, c4, 3, stride=1, padding=1, activation="relu", generator=generator)
         self.heads = nn.Conv2d(c4, sum(self.HEADS.values()), 1, generator=generator)
 
     def features(self, images):
         """The grid of features: (B, 3, H, W) → (B, C, H/8, W/8)."""
         if images.ndim != 4 or images.shape[1] != 3:
             raise ValueError(f"SceneCNN: images must be (B, 3, H, W), got {tuple(images.shape)}")
-        x = ops.relu(self.conv1(images - 0.5))
-        x = ops.relu(self.conv2(x))
-        x = ops.relu(self.conv3(x))
-        return ops.relu(self.conv4(x))
+        return self.conv4(self.conv3(self.conv2(self.conv1(images - 0.5))))
 
     def forward(self, images):
         """Images → features, logits of all heads in the order of ``HEADS``."""

@@ -1,6 +1,7 @@
 """Convolution and transposed convolution layers over one, two or three axes of space."""
 
 from .. import ops
+from ..ops.epilogue import check_activation
 from . import init
 from .check import positive, shape, tuple_of
 from .linear import zeros
@@ -52,7 +53,9 @@ class _Convolution(Module):
 
 class _Conv(_Convolution):
     def __init__(self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1,
-                 bias=True, padding_mode="zeros", *, generator=None):  # fmt: skip
+                 bias=True, padding_mode="zeros", *, activation=None, generator=None):  # fmt: skip
+        check_activation(type(self).__name__, activation)
+        self.activation = activation
         self._sizes(in_channels, out_channels, kernel_size, stride, dilation, groups)
         if padding_mode not in PADDING_MODES:
             raise ValueError(
@@ -75,7 +78,7 @@ class _Conv(_Convolution):
             padding = 0
         return self.operation(
             x, self.weight, self.bias, stride=self.stride, padding=padding, dilation=self.dilation,
-            groups=self.groups,
+            groups=self.groups, activation=self.activation,
         )  # fmt: skip
 
     def _pairs(self):
@@ -89,7 +92,8 @@ class _Conv(_Convolution):
 class Conv1d(_Conv):
     """Convolution over time (LeCun et al., 1989), as a cross-correlation.
 
-    Forward    y[k, o] = b[k] + Σ_{c, j} W[k, c, j] x[c, o·stride + j·dilation − padding]
+    Forward    y[k, o] = φ(b[k] + Σ_{c, j} W[k, c, j] x[c, o·stride + j·dilation − padding]);
+               activation φ: None, "relu", "tanh" or "sigmoid", in the same pass
     Shapes     x (B, C, W), weight (K, C/groups, J), bias (K,) → y (B, K, O),
                O = (W + 2·padding − dilation·(J − 1) − 1) // stride + 1
     Errors     ValueError where x is not (B, C, W)

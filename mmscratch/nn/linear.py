@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import ops
+from ..ops.epilogue import check_activation
 from ..tensor import Tensor
 from . import init
 from .check import positive, shape
@@ -53,14 +54,16 @@ class Unflatten(Module):
 class Linear(Module):
     """An affine map of the last axis.
 
-    Forward    y = x Wᵀ + b
+    Forward    y = φ(x Wᵀ + b); activation φ: None, "relu", "tanh" or "sigmoid", in the same pass
     Shapes     x (…, D), weight (K, D), bias (K,) → y (…, K);  D in_features, K out_features
-    Errors     ValueError where x's last axis is not D
+    Errors     ValueError where x's last axis is not D, or for another activation
     Begins     weight, bias ~ U(−1/√D, 1/√D)
     """
 
-    def __init__(self, in_features, out_features, bias=True, *, generator=None):
+    def __init__(self, in_features, out_features, bias=True, *, activation=None, generator=None):
         positive(self, in_features=in_features, out_features=out_features)
+        check_activation("Linear", activation)
+        self.activation = activation
         self.in_features, self.out_features = in_features, out_features
         self.weight = zeros(out_features, in_features)
         self.bias = zeros(out_features) if bias else None
@@ -72,10 +75,11 @@ class Linear(Module):
 
     def forward(self, x):
         shape(self, "x", x, ..., self.in_features)
-        return ops.linear(x, self.weight, self.bias)
+        return ops.linear(x, self.weight, self.bias, activation=self.activation)
 
     def extra_repr(self):
-        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+        act = f", activation={self.activation!r}" if self.activation else ""
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}{act}"
 
 
 class Bilinear(Module):

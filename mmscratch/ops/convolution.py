@@ -2,13 +2,14 @@
 
 from .. import kernels
 from ..autograd import primitive
+from .epilogue import before_activation, check_activation
 from .windows import floor_size, pairs_of, sizes_of, spatial_input
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"]
 
 
 @primitive
-def conv1d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+def conv1d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
     """Convolution over one axis (LeCun et al., 1998); the kernel is not flipped: a cross-correlation.
 
     Forward    y[b,k,o] = bias[k] + Σ_{c,j} weight[k,c,j] · x[b,c,o·stride + j·dilation − padding]
@@ -18,13 +19,14 @@ def conv1d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     Shapes     x (B, C, S), weight (K, C/groups, J), bias (K,) → y (B, K, O),
                O = (S + padding − dilation·(J − 1) − 1) // stride + 1 with padding counted on both sides
     Errors     ValueError for a rank, channel, group or bias that does not fit, or a window that is too long
-    Note       padding: an int, a pair a side ((before, after),), "same" (stride 1) or "valid"
+    Note       padding: an int, a pair a side ((before, after),), "same" (stride 1) or "valid";
+               activation: None, "relu", "tanh" or "sigmoid", applied to y in the same pass, as in ``linear``
     """
-    return _conv("conv1d", 1, x, weight, bias, stride, padding, dilation, groups)
+    return _conv("conv1d", 1, x, weight, bias, stride, padding, dilation, groups, activation)
 
 
 @primitive
-def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
     """Convolution over two axes; stride, padding and dilation are ints or one an axis. See ``conv1d``.
 
     Forward    y[b,k,o] = bias[k] + Σ_{c,j} weight[k,c,j] · x[b,c,o·stride + j·dilation − padding], o, j pairs
@@ -32,11 +34,11 @@ def conv2d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     Shapes     x (B, C, H, W), weight (K, C/groups, J, I), bias (K,) → y (B, K, O, P)
     Errors     as in ``conv1d``
     """
-    return _conv("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
+    return _conv("conv2d", 2, x, weight, bias, stride, padding, dilation, groups, activation)
 
 
 @primitive
-def conv3d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
+def conv3d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1, activation=None):
     """Convolution over three axes (Ji et al., 2013); options are ints or one an axis. See ``conv1d``.
 
     Forward    y[b,k,o] = bias[k] + Σ_{c,j} weight[k,c,j] · x[b,c,o·stride + j·dilation − padding]
@@ -44,7 +46,7 @@ def conv3d(x, weight, bias=None, *, stride=1, padding=0, dilation=1, groups=1):
     Shapes     x (B, C, T, H, W), weight (K, C/groups, I, J, L), bias (K,) → y (B, K, O, P, Q)
     Errors     as in ``conv1d``
     """
-    return _conv("conv3d", 3, x, weight, bias, stride, padding, dilation, groups)
+    return _conv("conv3d", 3, x, weight, bias, stride, padding, dilation, groups, activation)
 
 
 @primitive
@@ -92,7 +94,8 @@ def conv_transpose3d(x, weight, bias=None, *, stride=1, padding=0, output_paddin
     )
 
 
-def _conv(op, n, x, weight, bias, stride, padding, dilation, groups):
+def _conv(op, n, x, weight, bias, stride, padding, dilation, groups, activation):
+    check_activation(op, activation)
     spatial = spatial_input(op, x, n)
     stride, dilation, pads, extent = _options(op, n, weight, stride, padding, dilation)
     _check_groups(op, groups, weight, weight.shape[0], "weight's first axis")
@@ -105,9 +108,10 @@ def _conv(op, n, x, weight, bias, stride, padding, dilation, groups):
     for size, pair, reach, step in zip(spatial, pads, extent, stride, strict=True):
         floor_size(op, size, pair, reach, step)
     k = kernels.of(x)
-    y = k.conv(x, weight, bias, stride, pads, dilation, groups)
+    y = k.conv(x, weight, bias, stride, pads, dilation, groups, activation)
 
     def backward(dy):
+        dy = before_activation(k, activation, dy, y)
         return (
             lambda: k.conv_input_gradient(dy, weight, tuple(x.shape), stride, pads, dilation, groups),
             lambda: k.conv_weight_gradient(dy, x, tuple(weight.shape), stride, pads, dilation, groups),

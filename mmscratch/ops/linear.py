@@ -7,6 +7,7 @@ from ..autograd import primitive
 from . import reduction, shape
 from .arithmetic import mul
 from .broadcast import broadcast_shapes, is_array, reduce_to
+from .epilogue import before_activation, check_activation
 
 __all__ = ["dot", "linear", "matmul", "outer"]
 
@@ -78,14 +79,16 @@ def _fold(dx, x):
 
 
 @primitive
-def linear(x, weight, bias=None):
-    """The affine map of a layer.
+def linear(x, weight, bias=None, *, activation=None):
+    """The affine map of a layer, and its activation in the same pass.
 
-    Forward    y = x Wᵀ + b
-    Backward   ∂L/∂x = ∂L/∂y W, ∂L/∂W = (∂L/∂y)ᵀ x, ∂L/∂b = Σ ∂L/∂y
+    Forward    y = φ(a), a = x Wᵀ + b; φ is activation: None (φ(a) = a), "relu", "tanh" or "sigmoid"
+    Backward   ∂L/∂a = φ'(a) ⊙ ∂L/∂y, with φ' told from y
+               ∂L/∂x = ∂L/∂a W, ∂L/∂W = (∂L/∂a)ᵀ x, ∂L/∂b = Σ ∂L/∂a
     Shapes     x (…, D), weight (K, D), bias (K,) → y (…, K)
-    Errors     ValueError where the sizes differ; TypeError for two dtypes
+    Errors     ValueError where the sizes differ or for another activation; TypeError for two dtypes
     """
+    check_activation("linear", activation)
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
             f"linear: x {tuple(x.shape)} and weight {tuple(weight.shape)} must be (…, D) and (K, D)"
@@ -95,11 +98,11 @@ def linear(x, weight, bias=None):
     _same_dtype("linear", x=x, weight=weight, bias=bias)
     k = kernels.of(x)
     rows = x.reshape((math.prod(x.shape[:-1]), x.shape[-1]))
-    y = k.linear(rows, weight, bias)
+    y = k.linear(rows, weight, bias, activation)
     inner = tuple(y.shape)
 
     def backward(dy):
-        dy = dy.reshape(inner)
+        dy = before_activation(k, activation, dy.reshape(inner), y)
         return (
             lambda: k.matmul(dy, weight, False, False).reshape(tuple(x.shape)),
             lambda: k.matmul(dy, rows, True, False),

@@ -67,6 +67,14 @@ def test_the_reference_is_scipys_correlation(name):
     agree(reference.conv(x, weight, bias, *options), by_scipy(x, weight, bias, *options))
 
 
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_activation_comes_last(floor, dtype, name, activation):
+    x, weight, bias, options = arguments(CASES[name], dtype)
+    wanted = reference.map(activation, reference.conv(x, weight, bias, *options))
+    agree(floor.conv(x, weight, bias, *options, activation), wanted)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_floors_agree(floor, dtype, name):
     x, weight, bias, options = arguments(CASES[name], dtype)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from judge import agree, draw
 
+from mmscratch.kernels import reference
+
 SHAPES = {  # leading axes of a, of b, and M, K, N
     "plain": ((), (), 3, 4, 5),
     "one": ((), (), 1, 1, 1),
@@ -28,6 +30,14 @@ def test_matmul(floor, dtype, name, transpose_a, transpose_b):
     letters = f"...{'km' if transpose_a else 'mk'},...{'nk' if transpose_b else 'kn'}->...mn"
     wanted = np.einsum(letters, a.astype(np.float64), b.astype(np.float64)).astype(dtype)
     agree(floor.matmul(a, b, transpose_a, transpose_b), np.ascontiguousarray(wanted))
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])
+def test_linear_with_its_activation(floor, dtype, activation):
+    rng = np.random.default_rng(1)
+    x, weight, bias = draw(rng, (50, 40), dtype), draw(rng, (70, 40), dtype), draw(rng, 70, dtype)
+    wanted = reference.map(activation, reference.linear(x, weight, bias))
+    agree(floor.linear(x, weight, bias, activation), wanted)
 
 
 @pytest.mark.parametrize("biased", [False, True])

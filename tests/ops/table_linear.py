@@ -89,6 +89,24 @@ ROWS = [
         hips=False,
     ),
     Row(
+        "linear",
+        lambda x, w, b: ops.linear(x, w, b, activation="tanh"),
+        lambda np, x, w, b: np.tanh(np.matmul(x, w.T) + b),
+        [("row", real(4), real(3, 4), real(3)), ("three axes", real(2, 3, 4), real(2, 4), real(2))],
+    ),
+    Row(
+        "linear",
+        lambda x, w, b: ops.linear(x, w, b, activation="sigmoid"),
+        lambda np, x, w, b: 1 / (1 + np.exp(-np.matmul(x, w.T) - b)),
+        [("odd", real(2, 4), real(3, 4), real(3))],
+    ),
+    Row(
+        "linear",
+        lambda x, w, b: ops.linear(x, w, b, activation="relu"),
+        lambda np, x, w, b: np.maximum(np.matmul(x, w.T) + b, 0),
+        [("odd", real(2, 4), real(3, 4), real(3)), ("large", real(20, 30, 70), real(90, 70), real(90))],
+    ),
+    Row(
         "bilinear",
         ops.bilinear,
         lambda np, a, b, w, c: np.einsum("nd,kdh,nh->nk", a, w, b) + c,
