@@ -110,15 +110,15 @@ def test_floors_agree_on_large_arrays(floor, dtype, case):
 def test_slabs_of_the_cpu_floor_join_without_a_seam(monkeypatch, name, size):
     """One position at a time, parts of an image, several images: the same result."""
     pytest.importorskip("numba")
-    from mmscratch.kernels.cpu import convolution
+    from mmscratch.kernels.cpu import convolution_columns as columns
 
-    monkeypatch.setattr(convolution, "SLAB", size)
+    monkeypatch.setattr(columns, "SLAB", size)
     x, weight, bias, options = arguments(CASES[name])
     y = reference.conv(x, weight, bias, *options)
-    agree(convolution.conv(x, weight, bias, *options), y)
+    agree(columns.conv(x, weight, bias, *options), y)
     to_input, to_weight = (y, weight, x.shape, *options), (y, x, weight.shape, *options)
-    agree(convolution.conv_input_gradient(*to_input), reference.conv_input_gradient(*to_input))
-    agree(convolution.conv_weight_gradient(*to_weight), reference.conv_weight_gradient(*to_weight))
+    agree(columns.conv_input_gradient(*to_input), reference.conv_input_gradient(*to_input))
+    agree(columns.conv_weight_gradient(*to_weight), reference.conv_weight_gradient(*to_weight))
 
 
 @pytest.mark.parametrize("name", SMALL)
