@@ -13,9 +13,17 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     maximum, minimum, absolute, sqrt, rint
     total(v), largest(v)            one number: the lanes added (in halves: always the same order), their max
     gather(x, i, step)              x[i], x[i+step], …
+    below(x, n)                     a mask: the first n lanes
+    low, high = widen(v)            the two halves of a float32 vector as float64: for sums that keep all digits
     copysign(a, b)                  |a| with the sign of b
+    transpose(x, i, x_row, rows, y, j, y_row)    a block of rows × LANES from x to y, turned
     power_of_two(n)                 2ⁿ for whole n, −126 ≤ n ≤ 127, by the exponent's bits
     mantissa(v), exponent(v)        v = m · 2ᵉ with 1 ≤ m < 2, for positive normal v
+    even, odd = deinterleave(a, b)  lanes 0, 2, 4, … and 1, 3, 5, … of a followed by b
+    a, b = interleave(even, odd)    its inverse: even₀ odd₀ even₁ odd₁ …
+    slide(a, b)                     lanes 1, 2, … of a and then lane 0 of b
+    load_rows(x, i, step, 4)        4 (or another plain number of) vectors, from x[i], x[i + step], … on
+    store_rows(x, i, step, vectors) the converse, for a tuple of any length
 
 exp, log, tanh, … on vectors are in ``simd_math.py``, tiles of matrix products in ``microkernels.py``.
 
@@ -37,9 +45,10 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 __all__ = [
-    "BYTES", "LANES", "Vector", "absolute", "copysign", "exponent", "fma", "gather", "lanes", "largest",
-    "load", "load_part", "mantissa", "maximum", "minimum", "power_of_two", "rint", "splat", "sqrt", "store",
-    "store_part", "total", "where",
+    "BYTES", "LANES", "Vector", "absolute", "below", "copysign", "deinterleave", "exponent", "fma", "gather",
+    "interleave", "lanes", "largest", "load", "load_part", "load_rows", "mantissa", "maximum",
+    "minimum", "power_of_two", "rint", "slide", "splat", "sqrt", "store", "store_part", "store_rows",
+    "total", "transpose", "where", "widen",
 ]  # fmt: skip
 
 
@@ -204,6 +213,41 @@ def store(typing, x, i, v):
     return types.void(x, i, v), generate
 
 
+def _lines(context, builder, x, i, i_kind, step, step_kind, arrays_kind, count):
+    """Instructions: the addresses of x[i], x[i + step], …: count of them."""
+    first = address_of(context, builder, arrays_kind, x, i, i_kind)
+    step = context.cast(builder, step, step_kind, types.intp)
+    return [builder.gep(first, [builder.mul(step, ir.Constant(step.type, n))]) for n in range(count)]
+
+
+@intrinsic(prefer_literal=True)
+def load_rows(typing, x, i, step, count):
+    """The vectors that start at x[i], x[i + step], …, a tuple of count (a plain number in the source)."""
+    if not isinstance(count, types.IntegerLiteral):
+        return None
+    vector = vector_of(x)
+    kind = types.UniTuple(vector, count.literal_value)
+
+    def generate(context, builder, signature, arguments):
+        lines = _lines(context, builder, arguments[0], arguments[1], i, arguments[2], step, x, len(kind))
+        return context.make_tuple(builder, kind, [load_at(builder, line, vector) for line in lines])
+
+    return kind(x, i, step, count), generate
+
+
+@intrinsic
+def store_rows(typing, x, i, step, values):
+    """Each vector of the tuple to x[i], x[i + step], …"""
+
+    def generate(context, builder, signature, arguments):
+        lines = _lines(context, builder, arguments[0], arguments[1], i, arguments[2], step, x, len(values))
+        for n, line in enumerate(lines):
+            store_at(builder, line, builder.extract_value(arguments[3], n), values.dtype)
+        return context.get_dummy_value()
+
+    return types.void(x, i, step, values), generate
+
+
 @intrinsic
 def load_part(typing, x, i, n):
     """The first n of x[i : i + lanes], and 0 in the lanes from n on; memory behind them is not touched."""
@@ -243,6 +287,17 @@ def gather(typing, x, i, step):
         return result
 
     return vector(x, i, step), generate
+
+
+@intrinsic
+def below(typing, x, n):
+    """The mask that holds in the first n lanes of a vector of x's dtype."""
+    vector = vector_of(x)
+
+    def generate(context, builder, signature, arguments):
+        return first_lanes(context, builder, arguments[1], n, vector.count)
+
+    return vector.mask(x, n), generate
 
 
 @intrinsic
@@ -410,6 +465,107 @@ def exponent(typing, v):
     return v(v), generate
 
 
+# ── between vectors ──────────────────────────────────────────────────────────────────────────────
+def turned(builder, rows, count):
+    """Instructions: ``count`` vectors of ``count`` lanes, transposed.
+
+    Stage by stage, blocks of 1, 2, 4, … lanes change places across the diagonal (Eklundh, 1972).
+    """
+    rows, size = list(rows), 1
+    while size < count:
+    """y[j + q·y_row + p] = x[i + p·x_row + q] for p < rows ≤ lanes, q < lanes: a block turned about."""
+        high = [lane + size if not lane & size else lane + count for lane in range(count)]
+        kind = ir.VectorType(ir.IntType(32), count)
+        for i in (i for i in range(count) if not i & size):
+            a, b = rows[i], rows[i + size]
+            rows[i] = builder.shuffle_vector(a, b, ir.Constant(kind, low))
+            rows[i + size] = builder.shuffle_vector(a, b, ir.Constant(kind, high))
+        size *= 2
+    return rows
+
+
+@intrinsic
+def transpose(typing, x, i, x_row, rows, y, j, y_row):
+    """y[j + q·y_row + p] = x[i + p·x_row + q] for p < rows ≤ lanes, q < lanes: a block turned in registers."""
+    vector = vector_of(x)
+
+    def generate(context, builder, signature, arguments):
+        source = address_of(context, builder, x, arguments[0], arguments[1], i)
+        target = address_of(context, builder, y, arguments[4], arguments[5], j)
+        x_step = context.cast(builder, arguments[2], x_row, types.intp)
+        y_step = context.cast(builder, arguments[6], y_row, types.intp)
+        known = context.cast(builder, arguments[3], rows, types.intp)
+        lines = []
+        for p in range(vector.count):  # in place of a row that is not there the first is read, and not kept
+            number = ir.Constant(known.type, p)
+            there = builder.icmp_signed("<", number, known)
+            number = builder.select(there, number, ir.Constant(known.type, 0))
+            lines.append(load_at(builder, builder.gep(source, [builder.mul(x_step, number)]), vector))
+        mask = first_lanes(context, builder, known, types.intp, vector.count)
+        for q, line in enumerate(turned(builder, lines, vector.count)):
+            place = builder.gep(target, [builder.mul(y_step, ir.Constant(y_step.type, q))])
+            store_at(builder, place, line, vector, mask)
+        return context.get_dummy_value()
+
+    return types.void(x, i, x_row, rows, y, j, y_row), generate
+
+
+def chosen(builder, a, b, numbers):
+    """Instructions: those lanes of a followed by b."""
+    kind = ir.VectorType(ir.IntType(32), len(numbers))
+    return builder.shuffle_vector(a, b, ir.Constant(kind, list(numbers)))
+
+
+def interleaved(builder, a, b, count):
+    """Instructions: a₀ b₀ a₁ b₁ …, as two vectors."""
+    order = [lane // 2 + lane % 2 * count for lane in range(2 * count)]
+    return chosen(builder, a, b, order[:count]), chosen(builder, a, b, order[count:])
+
+
+def _pair(two):
+    """(a, b) → two vectors."""
+
+    @intrinsic
+    def apply(typing, a, b):
+        kind = types.UniTuple(a, 2)
+
+        def generate(context, builder, signature, arguments):
+            return context.make_tuple(builder, kind, two(builder, *arguments, a.count))
+
+        return kind(a, b), generate
+
+    return apply
+
+
+interleave = _pair(interleaved)
+deinterleave = _pair(
+    lambda builder, a, b, count: [chosen(builder, a, b, range(first, 2 * count, 2)) for first in (0, 1)]
+)
+
+
+@intrinsic
+def slide(typing, a, b):
+    """a[1], a[2], …, b[0]."""
+
+    def generate(context, builder, signature, arguments):
+        return chosen(builder, *arguments, range(1, a.count + 1))
+
+    return a(a, b), generate
+
+
+@intrinsic
+def widen(typing, v):
+    """The first half of the lanes and the second half, as two vectors of float64."""
+    count = v.count // 2
+    kind = types.UniTuple(Vector(types.float64, count), 2)
+
+    def generate(context, builder, signature, arguments):
+        parts = [chosen(builder, arguments[0], arguments[0], range(n, n + count)) for n in (0, count)]
+        return context.make_tuple(builder, kind, [builder.fpext(part, _low(kind.dtype)) for part in parts])
+
+    return kind(v), generate
+
+
 # ── across the lanes ─────────────────────────────────────────────────────────────────────────────
 def halves(builder, value, count, instruction):
     """Instructions: the lanes folded, upper half onto lower, until one is left."""
@@ -437,6 +593,7 @@ def _fold(instruction):
 
 
 def sum_of(builder, a, b):
+    """Instructions: a + b."""
     return builder.fadd(a, b)
 
 

@@ -23,14 +23,14 @@ _LN2_HIGH, _LN2_LOW = _f(0.693359375), _f(-2.12194440e-4)  # their sum is ln 2; 
 _SMALLEST = _f(1.17549435e-38)  # normal number
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _remainder(x):
     """n = round(x / ln 2) and r = x − n ln 2, |r| ≤ ½ ln 2."""
     n = rint(x * _LOG2_E)
     return n, fma(n, -_LN2_LOW, fma(n, -_LN2_HIGH, x))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _exp_small(r):
     """P with eʳ = 1 + r + r² P."""
     p = fma(r, _f(1.9875691500e-4), _f(1.3981999507e-3))
@@ -40,7 +40,7 @@ def _exp_small(r):
     return fma(p, r, _f(5.0000001201e-1))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def exp(x):
     """eˣ = 2ⁿ eʳ. Beyond −104 and 89: 0 and ∞."""
     t = minimum(maximum(x, _f(-104.0)), _f(89.0))
@@ -50,7 +50,7 @@ def exp(x):
     return y * power_of_two(half) * power_of_two(n - half)  # in two steps: n may exceed 127
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def expm1(x):
     """eˣ − 1 = 2ⁿ (eʳ − 1) + (2ⁿ − 1): no digits are lost near 0."""
     t = minimum(maximum(x, _f(-30.0)), _f(89.0))
@@ -63,7 +63,7 @@ def expm1(x):
     return where(n > _f(40), large, fma(y, power, power - _f(1)))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _log_of(m, e):
     """log(m · 2ᵉ) for ½√2 < m < √2: with f = m − 1, f − ½f² + f³ P(f) + e ln 2, small terms first."""
     f = m - _f(1)
@@ -80,7 +80,7 @@ def _log_of(m, e):
     return fma(e, _LN2_HIGH, f + small)
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def log(x):
     """log x = log m + e ln 2 with x = m 2ᵉ; −∞ at 0, NaN below."""
     tiny = x < _SMALLEST
@@ -94,7 +94,7 @@ def log(x):
     return where(x >= _f(0), y, _f(nan))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def log1p(x):
     """log(1 + x) = log(u) · (x / (u − 1)) with u = 1 + x rounded (Kahan): the rounding cancels."""
     u = x + _f(1)
@@ -104,13 +104,13 @@ def log1p(x):
     return where(absolute(u) == _f(inf), log(u), where(u == _f(0), _f(-inf), y))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def sigmoid(x):
     """1 / (1 + e⁻ˣ)."""
     return _f(1) / (exp(-x) + _f(1))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def tanh(x):
     """|x| < 0.625: x + x³ Q(x²); beyond: 1 − 2 / (e^2|x| + 1) with the sign of x."""
     a, z = absolute(x), x * x
@@ -124,7 +124,7 @@ def tanh(x):
     return where(a < _f(0.625), small, copysign(large, x))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _erf_small(x):
     """x P(x²) for |x| ≤ 1."""
     z = x * x
@@ -136,7 +136,7 @@ def _erf_small(x):
     return x * fma(p, z, _f(1.1283791658815028))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def _erfc_large(a):
     """erfc(a) = e^(−a²) W(t), t = (a − 2) / (a + 2), for a ≥ 0.9; a² is taken with its rounding error."""
     t = (a - _f(2)) / (a + _f(2))
@@ -155,7 +155,7 @@ def _erfc_large(a):
     return w * fma(e, -lost, e)
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def erf(x):
     """2/√π ∫₀ˣ e^(−t²) dt: a polynomial within ±1, 1 − erfc beyond."""
     a = absolute(x)
@@ -163,7 +163,7 @@ def erf(x):
     return where(a < _f(1), _erf_small(x), copysign(outer, x))
 
 
-@njit(forceinline=True)
+@njit(inline="always")
 def erfc(x):
     """1 − erf x, with all its digits in the right tail."""
     a = absolute(x)

@@ -32,6 +32,7 @@ from mmscratch.kernels.cpu.simd import (
     store,
     store_part,
     total,
+    transpose,
     where,
 )
 
@@ -85,6 +86,21 @@ def test_gather_takes_every_step(dtype):
     x, y = numbers(200, dtype), np.zeros(simd.BYTES // np.dtype(dtype).itemsize, dtype)
     every(x, y, 3)
     assert (y == x[1::3][: y.size]).all()
+
+
+@njit(cache=False)
+def turn(x, y, row, rows):
+    transpose(x, 1, row, rows, y, 2, lanes(x) + 1)
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_transpose_turns_a_block(dtype, missing):
+    n = simd.BYTES // np.dtype(dtype).itemsize
+    rows = n - missing
+    x, y = numbers((rows, n + 3), dtype), np.full(2 + n * (n + 1), 7, dtype)
+    turn(x.reshape(-1), y, n + 3, rows)
+    np.testing.assert_array_equal(y[2:].reshape(n, n + 1)[:, :rows], x[:, 1 : 1 + n].T)
+    assert (y[2:].reshape(n, n + 1)[:, rows:] == 7).all() and (y[:2] == 7).all()
 
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────
