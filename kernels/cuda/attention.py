@@ -7,7 +7,7 @@ Error: that of the products (D and Lk roundings) and of softmax.
 
 import numpy as np
 
-from .launch import BLOCK, block_max, block_sum, cached, cuda, device, kernel, launch_rows, math, smaller
+from .launch import BLOCK, cached, cuda, device, kernel, launch_blocks, math, row_max, row_sum, smaller
 from .linear import matmul
 from .stride import broadcast_strides
 
@@ -51,14 +51,14 @@ def _softmax_kernel(dtype, see):
                 score[base + j] = v
                 if not (top >= v or top != top):
                     top = v
-            top = block_max(scratch, top)
+            top = row_max(scratch, top)
             shift = zero if top == low else top
             total = zero
             for j in range(t, seen, cuda.blockDim.x):
                 e = math.exp(score[base + j] - shift)
                 score[base + j] = e
                 total += e
-            total = block_sum(scratch, total)
+            total = row_sum(scratch, total)
             if total == zero:
                 total = one
             for j in range(t, keys, cuda.blockDim.x):
@@ -81,7 +81,7 @@ def _gradient_kernel(dtype):
             total = T(0)
             for j in range(base + t, base + keys, cuda.blockDim.x):
                 total += p[j] * dp[j]
-            total = block_sum(scratch, total)
+            total = row_sum(scratch, total)
             for j in range(base + t, base + keys, cuda.blockDim.x):
                 dp[j] = scale * p[j] * (dp[j] - total)
 
@@ -97,7 +97,7 @@ def attention(query, key, value, mask, causal, scale):
     rows = batch * heads * queries
     sizes = (rows, heads, queries, keys, bool(causal), score.dtype.type(scale))
     run = _softmax_kernel(score.dtype, see)
-    launch_rows(run, rows if keys else 0, keys, score, score if mask is None else mask, steps, *sizes)
+    launch_blocks(run, rows if keys else 0, keys, score, score if mask is None else mask, steps, *sizes)
     return matmul(score, value, False, False), score
 
 
@@ -108,5 +108,5 @@ def attention_backward(dout, query, key, value, probability, scale):
     batch, heads, queries, keys = dscore.shape
     rows = batch * heads * queries
     run = _gradient_kernel(dscore.dtype)
-    launch_rows(run, rows if keys else 0, keys, dscore, probability, rows, keys, dscore.dtype.type(scale))
+    launch_blocks(run, rows if keys else 0, keys, dscore, probability, rows, keys, dscore.dtype.type(scale))
     return matmul(dscore, key, False, False), matmul(dscore, query, True, False), dvalue

@@ -12,7 +12,7 @@ import numpy as np
 from .. import scalar
 from .launch import SIMULATOR, cached, cuda, device, kernel, launch_each, math
 from .memory import DeviceArray, empty
-from .stride import broadcast_strides, collapse, offset
+from .stride import broadcast_strides, collapse, divisors, offset
 
 __all__ = ["cast", "full", "map", "scalar_function"]
 
@@ -74,29 +74,29 @@ def _loader(x, dtype):
 @cached
 def _map_kernel(f, load_a, load_b=None, load_c=None, load_d=None):
     @kernel
-    def map1(y, count, shape, a, sa):
+    def map1(y, count, walk, a, sa):
         for i in range(cuda.grid(1), count, cuda.gridsize(1)):
-            y[i] = f(load_a(a, offset(i, shape, sa)))
+            y[i] = f(load_a(a, offset(i, walk, sa)))
 
     @kernel
-    def map2(y, count, shape, a, sa, b, sb):
+    def map2(y, count, walk, a, sa, b, sb):
         for i in range(cuda.grid(1), count, cuda.gridsize(1)):
-            y[i] = f(load_a(a, offset(i, shape, sa)), load_b(b, offset(i, shape, sb)))
+            y[i] = f(load_a(a, offset(i, walk, sa)), load_b(b, offset(i, walk, sb)))
 
     @kernel
-    def map3(y, count, shape, a, sa, b, sb, c, sc):
+    def map3(y, count, walk, a, sa, b, sb, c, sc):
         for i in range(cuda.grid(1), count, cuda.gridsize(1)):
-            at_a, at_b, at_c = offset(i, shape, sa), offset(i, shape, sb), offset(i, shape, sc)
+            at_a, at_b, at_c = offset(i, walk, sa), offset(i, walk, sb), offset(i, walk, sc)
             y[i] = f(load_a(a, at_a), load_b(b, at_b), load_c(c, at_c))
 
     @kernel
-    def map4(y, count, shape, a, sa, b, sb, c, sc, d, sd):
+    def map4(y, count, walk, a, sa, b, sb, c, sc, d, sd):
         for i in range(cuda.grid(1), count, cuda.gridsize(1)):
             at_a, at_b, at_c, at_d = (
-                offset(i, shape, sa),
-                offset(i, shape, sb),
-                offset(i, shape, sc),
-                offset(i, shape, sd),
+                offset(i, walk, sa),
+                offset(i, walk, sb),
+                offset(i, walk, sc),
+                offset(i, walk, sd),
             )
             y[i] = f(load_a(a, at_a), load_b(b, at_b), load_c(c, at_c), load_d(d, at_d))
 
@@ -124,13 +124,13 @@ def map(formula, *operands):
     shape = np.broadcast_shapes(*(x.shape for x in operands if isinstance(x, DeviceArray)))
     y = empty(shape, np.bool_ if formula in _TO_BOOL else common)
     strides = [broadcast_strides(getattr(x, "shape", ()), y.shape) for x in operands]
-    walk, *strides = collapse(y.shape, *strides)
+    shape, *strides = collapse(y.shape, *strides)
     arguments = []
     for x, steps, dtype in zip(operands, strides, wanted, strict=True):
         arguments += [x if isinstance(x, DeviceArray) else (dtype or common).type(x), steps]
     loaders = [_loader(x, dtype) for x, dtype in zip(operands, wanted, strict=True)]
     run = _map_kernel(scalar_function(formula, common), *loaders)
-    launch_each(run, y.size, y, y.size, walk, *arguments)
+    launch_each(run, y.size, y, y.size, divisors(*shape), *arguments)
     return y
 
 
@@ -151,7 +151,7 @@ def cast(x, dtype):
     dtype = np.dtype(dtype)
     y = empty(x.shape, dtype)
     run = _map_kernel(_same, _loader(x, dtype))
-    launch_each(run, y.size, y, y.size, (max(y.size, 1),), x, (1,))
+    launch_each(run, y.size, y, y.size, divisors(y.size), x, (1,))
     return y
 
 

@@ -16,6 +16,7 @@ Rules that every kernel of this floor follows
                computes the same; the number launched is only a matter of speed.
     Order      Sums are taken in an order that depends on shapes alone, never on timing: no atomics.
     Stream     Everything is queued on the default stream. Only ``memory.download`` waits for it.
+    Graphs     Neither Numba's own CUDA (0.68) nor NVIDIA's offers to capture and replay CUDA graphs.
 """
 
 import contextlib
@@ -37,22 +38,32 @@ for _settings in ("numba.core.config", "numba.cuda.core.config"):  # Numba's own
 
 if SIMULATOR:
     from .simulator import cuda, device, kernel, math
+
+    lean_kernel = kernel
 else:
     import math
 
     cuda = _numba_cuda
     kernel = cuda.jit
+    lean_kernel = cuda.jit(max_registers=128)  # so that two blocks of 256 threads find room side by side
     device = cuda.jit(device=True)
 
 BLOCK = 4 if SIMULATOR else 256
 """Threads of a block, at most, in kernels that share memory; a power of two."""
 
+HOLD = 2 if SIMULATOR else 8
+"""Entries of a row that a thread keeps in registers, at most, so that the row is read only once."""
+
+FEWEST = 2 if SIMULATOR else 32
+"""Threads that read a row together, at least, unless the row is shorter: a warp's 128 bytes are one read."""
+
 MAX_BLOCKS = 2 if SIMULATOR else 1 << 16
 """Blocks of a launch, at most: enough to fill any device, and the loops do the rest."""
 
 __all__ = [
-    "BLOCK", "IMPLEMENTATION", "SIMULATOR", "block_max", "block_sum", "cached", "cuda", "device", "kernel",
-    "larger", "launch", "launch_each", "launch_rows", "math", "smaller",
+    "BLOCK", "HOLD", "IMPLEMENTATION", "SIMULATOR", "cached", "cuda", "device", "fits", "kernel", "larger",
+    "launch", "launch_blocks", "launch_each", "launch_rows", "lean_kernel", "math", "row_max", "row_sum",
+    "smaller", "top_of",
 ]  # fmt: skip
 
 cached = functools.cache
@@ -82,13 +93,32 @@ def launch_each(function, count, *arguments):
         launch(function, min(-(-count // BLOCK), MAX_BLOCKS), BLOCK, *arguments)
 
 
-def launch_rows(function, rows, length, *arguments):
-    """Queue a kernel in which each row is the work of one block, whose threads share its ``length`` items."""
-    if rows > 0:
+def launch_blocks(function, blocks, length, *arguments):
+    """Queue a kernel in which an item is one block's work, whose threads share its ``length`` entries."""
+    if blocks > 0:
         threads = min(BLOCK, 32)
         while threads < min(length, BLOCK):
             threads *= 2
-        launch(function, min(rows, MAX_BLOCKS), threads, *arguments)
+        launch(function, min(blocks, MAX_BLOCKS), threads, *arguments)
+
+
+def launch_rows(function, rows, length, *arguments):
+    """Queue a kernel in which blockDim.x threads share a row of ``length``, and a block has blockDim.y rows.
+
+    A row has as many threads as its length asks for when each holds HOLD entries; the block is filled up
+    with other rows.
+    """
+    if rows > 0:
+        lanes = 1
+        while lanes < BLOCK and (lanes * HOLD < length or lanes < min(length, FEWEST)):
+            lanes *= 2
+        together = BLOCK // lanes
+        launch(function, min(-(-rows // together), MAX_BLOCKS), (lanes, together), *arguments)
+
+
+def fits(length):
+    """Can the threads of ``launch_rows`` hold a row of this length in their registers?"""
+    return length <= BLOCK * HOLD
 
 
 # ── in kernels ───────────────────────────────────────────────────────────────────────────────────
@@ -105,38 +135,45 @@ def larger(a, b):
     return a if a > b else b
 
 
-# ── sums over a block, through shared memory ─────────────────────────────────────────────────────
-# ``scratch`` has BLOCK entries of shared memory; blockDim.x is a power of two. Halves are folded onto
-# each other: log₂ steps, always in the same order. The first barrier lets the last use of scratch end.
 @device
-def block_sum(scratch, value):
-    """The sum of every thread's value, given to every thread."""
+def top_of(a, b):
+    """The larger of two numbers; NaN wins."""
+    return a if a >= b or a != a else b
+
+
+# ── sums over the threads of a row, through shared memory ────────────────────────────────────────
+# ``scratch`` has BLOCK entries of shared memory. blockDim.x, a power of two, threads share a row, and a
+# block has blockDim.y rows. Halves are folded onto each other: log₂ steps, always in the same order. Every
+# thread of the block must come here. The first barrier lets the last use of scratch end.
+@device
+def row_sum(scratch, value):
+    """The sum of every thread's value, given to every thread of the row."""
     t = cuda.threadIdx.x
+    first = cuda.threadIdx.y * cuda.blockDim.x
     cuda.syncthreads()
-    scratch[t] = value
+    scratch[first + t] = value
     cuda.syncthreads()
     half = cuda.blockDim.x // 2
     while half > 0:
         if t < half:
-            scratch[t] += scratch[t + half]
+            scratch[first + t] += scratch[first + t + half]
         cuda.syncthreads()
         half //= 2
-    return scratch[0]
+    return scratch[first]
 
 
 @device
-def block_max(scratch, value):
-    """The largest of every thread's value, given to every thread; NaN wins."""
+def row_max(scratch, value):
+    """The largest of every thread's value, given to every thread of the row; NaN wins."""
     t = cuda.threadIdx.x
+    first = cuda.threadIdx.y * cuda.blockDim.x
     cuda.syncthreads()
-    scratch[t] = value
+    scratch[first + t] = value
     cuda.syncthreads()
     half = cuda.blockDim.x // 2
     while half > 0:
         if t < half:
-            other = scratch[t + half]
-            if not (scratch[t] >= other or scratch[t] != scratch[t]):
-                scratch[t] = other
+            scratch[first + t] = top_of(scratch[first + t], scratch[first + t + half])
         cuda.syncthreads()
         half //= 2
-    return scratch[0]
+    return scratch[first]

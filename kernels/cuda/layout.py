@@ -9,29 +9,29 @@ import numpy as np
 from .elementwise import full
 from .launch import cuda, kernel, launch_each
 from .memory import empty
-from .stride import broadcast_strides, collapse, contiguous, offset
+from .stride import broadcast_strides, collapse, contiguous, divisors, offset
 
 __all__ = ["concatenate", "expand", "permute", "place", "slice"]
 
 
 @kernel
-def _gather(y, x, count, start, shape, strides):
+def _gather(y, x, count, start, walk, strides):
     """y[i] = x[start + Σ i_d · strides_d]; neighbouring threads write neighbouring entries."""
     for i in range(cuda.grid(1), count, cuda.gridsize(1)):
-        y[i] = x[start + offset(i, shape, strides)]
+        y[i] = x[start + offset(i, walk, strides)]
 
 
 @kernel
-def _scatter(y, x, count, start, shape, strides):
+def _scatter(y, x, count, start, walk, strides):
     """y[start + Σ i_d · strides_d] = x[i]; neighbouring threads read neighbouring entries."""
     for i in range(cuda.grid(1), count, cuda.gridsize(1)):
-        y[start + offset(i, shape, strides)] = x[i]
+        y[start + offset(i, walk, strides)] = x[i]
 
 
 def _gathered(x, shape, start, strides):
     y = empty(shape, x.dtype)
     shape, strides = collapse(y.shape, strides)
-    launch_each(_gather, y.size, y, x, y.size, start, shape, strides)
+    launch_each(_gather, y.size, y, x, y.size, start, divisors(*shape), strides)
     return y
 
 
@@ -64,7 +64,7 @@ def place(x, starts, steps, shape, fill):
     y = full(shape, fill, x.dtype)
     start, strides = _steps(y.shape, starts, steps)
     shape, strides = collapse(x.shape, strides)
-    launch_each(_scatter, x.size, y, x, x.size, start, shape, strides)
+    launch_each(_scatter, x.size, y, x, x.size, start, divisors(*shape), strides)
     return y
 
 
@@ -76,6 +76,7 @@ def concatenate(arrays, axis):
     strides, start = contiguous(y.shape), 0
     for x in arrays:
         walk, steps = collapse(x.shape, strides)
+        walk = divisors(*walk)
         launch_each(_scatter, x.size, y, x, x.size, start * strides[axis], walk, steps)
         start += x.shape[axis]
     return y

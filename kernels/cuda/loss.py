@@ -6,7 +6,7 @@ anew: it reads the logits once and writes the gradient once.
 
 import numpy as np
 
-from .launch import BLOCK, block_max, block_sum, cached, cuda, kernel, launch_each, launch_rows, math
+from .launch import BLOCK, cached, cuda, kernel, launch_blocks, launch_each, math, row_max, row_sum
 from .memory import empty
 from .reduce import reduce
 
@@ -29,17 +29,17 @@ def _kernels(dtype, weighted):
                 v = x[base + j]
                 if not (top >= v or top != top):
                     top = v
-            top = block_max(scratch, top)
+            top = row_max(scratch, top)
             shift = zero if top == low else top
             total = zero
             for j in range(t, classes, cuda.blockDim.x):
                 total += math.exp(x[base + j] - shift)
-            row_lse = shift + math.log(block_sum(scratch, total))
+            row_lse = shift + math.log(row_sum(scratch, total))
             spread = zero
             if smoothing != zero:  # left out at ε = 0: there 0 · ∞ would spoil logits of −∞
                 for j in range(t, classes, cuda.blockDim.x):
                     spread += (weight[j] if weighted else one) * (row_lse - x[base + j])
-                spread = block_sum(scratch, spread) * smoothing / T(classes)
+                spread = row_sum(scratch, spread) * smoothing / T(classes)
             if t == 0:
                 lse[r] = row_lse
                 loss[r] = zero
@@ -76,7 +76,7 @@ def cross_entropy(logits, target, weight, ignore_index, label_smoothing):
     forward, _ = _kernels(logits.dtype, weight is not None)
     weights = logits if weight is None else weight
     options = (rows, classes, ignore_index, logits.dtype.type(label_smoothing))
-    launch_rows(forward, rows, classes, loss, row_weight, lse, logits, target, weights, *options)
+    launch_blocks(forward, rows, classes, loss, row_weight, lse, logits, target, weights, *options)
     return loss, row_weight, lse
 
 

@@ -6,7 +6,7 @@ mean, result); sums are in float64, so y has one rounding beyond those of its ow
 
 import numpy as np
 
-from .launch import BLOCK, SIMULATOR, block_sum, cached, cuda, kernel, launch_each, launch_rows, math, smaller
+from .launch import BLOCK, SIMULATOR, cached, cuda, kernel, launch_blocks, launch_each, math, row_sum, smaller
 from .memory import empty
 from .reduce import reduce_rows_into
 
@@ -36,12 +36,12 @@ def _kernels(dtype, weighted, biased):
                 total = F(0)
                 for i in range(t, count, cuda.blockDim.x):
                     total += F(x[(i // span * groups + r) * span + i % span])
-                middle = block_sum(scratch, total) / F(count)
+                middle = row_sum(scratch, total) / F(count)
             total = F(0)
             for i in range(t, count, cuda.blockDim.x):
                 d = F(x[(i // span * groups + r) * span + i % span]) - middle
                 total += d * d
-            scale = F(1) / math.sqrt(block_sum(scratch, total) / F(count) + eps)
+            scale = F(1) / math.sqrt(row_sum(scratch, total) / F(count) + eps)
             if t == 0:
                 mean[r] = middle
                 rstd[r] = scale
@@ -70,8 +70,8 @@ def _kernels(dtype, weighted, biased):
                     g *= F(weight[r % groups * channels + i % span // positions])
                 total += g
                 along += g * (F(x[at]) - middle) * scale
-            total = block_sum(scratch, total) / F(count)
-            along = block_sum(scratch, along) / F(count)
+            total = row_sum(scratch, total) / F(count)
+            along = row_sum(scratch, along) / F(count)
             if not center:
                 total = F(0)
             for i in range(t, count, cuda.blockDim.x):
@@ -98,8 +98,8 @@ def _channel_blocks(dweight, dbias, dy, x, mean, rstd, width, count, channels, p
             g = np.float64(dy[at])
             along += g * (np.float64(x[at]) - np.float64(mean[r])) * np.float64(rstd[r])
             total += g
-        along = block_sum(scratch, along)
-        total = block_sum(scratch, total)
+        along = row_sum(scratch, along)
+        total = row_sum(scratch, total)
         if cuda.threadIdx.x == 0:
             dweight[c] = along
             dbias[c] = total
@@ -135,7 +135,7 @@ def normalize(x, weight, bias, eps, across_batch, center):
     forward, _ = _kernels(x.dtype, weight is not None, bias is not None)
     parameters = (x if weight is None else weight, x if bias is None else bias)
     sizes = (mean.size, count, groups, channels, positions)
-    launch_rows(forward, mean.size, count, y, mean, rstd, x, *parameters, *sizes, float(eps), bool(center))
+    launch_blocks(forward, mean.size, count, y, mean, rstd, x, *parameters, *sizes, float(eps), bool(center))
     return y, mean, rstd
 
 
@@ -146,12 +146,12 @@ def normalize_backward(dy, x, weight, mean, rstd, across_batch, center):
     count = channels * positions * (batch if across_batch else 1)
     _, backward = _kernels(x.dtype, weight is not None, False)
     sizes = (mean.size, count, groups, channels, positions, bool(center))
-    launch_rows(backward, mean.size, count, dx, dy, x, x if weight is None else weight, mean, rstd, *sizes)
+    launch_blocks(backward, mean.size, count, dx, dy, x, x if weight is None else weight, mean, rstd, *sizes)
     width, count = groups * channels, batch * positions
     dweight, dbias = (empty((width,), x.dtype) for _ in range(2))
     arguments = (dy, x, mean, rstd, width, count, channels, positions, bool(across_batch))
     if positions >= LONG:
-        launch_rows(_channel_blocks, width, count, dweight, dbias, *arguments)
+        launch_blocks(_channel_blocks, width, count, dweight, dbias, *arguments)
         return dx, dweight, dbias
     parts = max(1, -(-count // SERIAL_CHUNK))
     sums = [empty((parts, width), np.float64) for _ in range(2)]

@@ -6,7 +6,7 @@ One pass over the parameter and its state: each entry is one thread's from begin
 import numpy as np
 
 from .elementwise import full
-from .launch import BLOCK, SIMULATOR, block_sum, cached, cuda, kernel, launch_each, launch_rows, math, smaller
+from .launch import BLOCK, SIMULATOR, cached, cuda, kernel, launch_blocks, launch_each, math, row_sum, smaller
 from .memory import empty
 
 __all__ = ["adagrad_step", "adam_step", "clip_global_norm", "sgd_step"]
@@ -83,7 +83,7 @@ def _squares(partial, slot, x, count, chunk, parts):
         total = np.float64(0)
         for i in range(part * chunk + cuda.threadIdx.x, smaller(count, (part + 1) * chunk), cuda.blockDim.x):
             total += np.float64(x[i]) * np.float64(x[i])
-        total = block_sum(scratch, total)
+        total = row_sum(scratch, total)
         if cuda.threadIdx.x == 0:
             partial[slot + part] = total
 
@@ -95,7 +95,7 @@ def _norm(norm, factor, partial, slots, max_norm):
     total = np.float64(0)
     for i in range(cuda.threadIdx.x, slots, cuda.blockDim.x):
         total += partial[i]
-    total = math.sqrt(block_sum(scratch, total))
+    total = math.sqrt(row_sum(scratch, total))
     if cuda.threadIdx.x == 0:
         norm[0] = total
         ratio = max_norm / (total + 1e-6)
@@ -126,9 +126,9 @@ def clip_global_norm(grads, max_norm):
     partial, norm, factor = empty((slots,), np.float64), empty((), grads[0].dtype), empty((1,), np.float64)
     slot = 0
     for g, count in zip(grads, parts, strict=True):
-        launch_rows(_squares, count, min(g.size, CHUNK), partial, slot, g, g.size, CHUNK, count)
+        launch_blocks(_squares, count, min(g.size, CHUNK), partial, slot, g, g.size, CHUNK, count)
         slot += count
-    launch_rows(_norm, 1, slots, norm, factor, partial, slots, float(max_norm))
+    launch_blocks(_norm, 1, slots, norm, factor, partial, slots, float(max_norm))
     clipped = [empty(g.shape, g.dtype) for g in grads]
     for y, g in zip(clipped, grads, strict=True):
         launch_each(_scale_kernel(g.dtype), g.size, y, g, factor, g.size)

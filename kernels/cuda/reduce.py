@@ -9,9 +9,9 @@ import math as host_math
 import numpy as np
 
 from .extreme import arg_kernels, topk_kernel
-from .launch import BLOCK, SIMULATOR, cached, cuda, device, kernel, launch_each, launch_rows, smaller
+from .launch import BLOCK, SIMULATOR, cached, cuda, device, kernel, launch_blocks, launch_each, smaller
 from .memory import empty
-from .stride import collapse, contiguous, offset, split_axis
+from .stride import collapse, contiguous, divisors, offset, split_axis
 
 __all__ = ["argreduce", "reduce", "scan", "topk"]
 
@@ -138,9 +138,10 @@ def _reduce_into(y, kind, x, kept, over, length):
     chunk = CHUNK if by_block else SERIAL_CHUNK if y.size < FEW else max(length, 1)
     parts = max(1, -(-length // chunk))
     target = y if parts == 1 else empty((y.size, parts), accumulator)
-    arguments = (target, x, y.size, length, chunk, parts, *kept, *over)
+    walks = (divisors(*kept[0]), kept[1], divisors(*over[0]), over[1])
+    arguments = (target, x, y.size, length, chunk, parts, *walks)
     if by_block:
-        launch_rows(tree, y.size * parts, min(length, chunk), *arguments)
+        launch_blocks(tree, y.size * parts, min(length, chunk), *arguments)
     else:
         launch_each(serial, y.size * parts, *arguments)
     if parts > 1:
@@ -213,7 +214,7 @@ def scan(kind, x, axis, exclusive, reverse):
     if y.size == 0:
         return y
     if inner == 1 and length >= TREE:
-        launch_rows(tree, outer, length, y, x, outer, length, exclusive, reverse)
+        launch_blocks(tree, outer, length, y, x, outer, length, exclusive, reverse)
     else:
         launch_each(serial, outer * inner, y, x, outer * inner, length, inner, exclusive, reverse)
     return y
@@ -226,7 +227,7 @@ def argreduce(kind, x, axis):
     y = empty(x.shape[:axis] + x.shape[axis + 1 :], np.int64)
     tree, serial = arg_kernels(kind, np.dtype(np.int64) if x.dtype.kind in "iub" else x.dtype)
     if inner == 1 and length >= TREE:
-        launch_rows(tree, outer, length, y, x, outer, length)
+        launch_blocks(tree, outer, length, y, x, outer, length)
     else:
         launch_each(serial, y.size, y, x, y.size, length, inner)
     return y
@@ -252,7 +253,7 @@ def topk_named(x, names, k):
     if k:
         named = index if names is None else names
         arguments = (x, named, names is not None, rows, length, k, chunk, parts)
-        launch_rows(topk_kernel(x.dtype), rows * parts, min(length, chunk), values, index, *arguments)
+        launch_blocks(topk_kernel(x.dtype), rows * parts, min(length, chunk), values, index, *arguments)
     if parts == 1:
         return values, index
     width = parts * k

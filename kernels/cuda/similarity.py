@@ -3,7 +3,7 @@
 import numpy as np
 
 from .elementwise import map as apply
-from .launch import BLOCK, SIMULATOR, block_sum, cached, cuda, kernel, launch_rows, math
+from .launch import BLOCK, SIMULATOR, cached, cuda, kernel, launch_blocks, math, row_sum
 from .layout import concatenate
 from .linear import matrices
 from .memory import empty
@@ -29,7 +29,7 @@ def _kernels(dtype):
             total = T(0)
             for j in range(base + t, base + length, cuda.blockDim.x):
                 total += x[j] * x[j]
-            size = math.sqrt(block_sum(scratch, total))
+            size = math.sqrt(row_sum(scratch, total))
             if t == 0:
                 norm[r] = size
             divisor = eps if size < eps else size
@@ -47,7 +47,7 @@ def _kernels(dtype):
             total = T(0)
             for j in range(base + t, base + length, cuda.blockDim.x):
                 total += y[j] * dy[j]
-            total = block_sum(scratch, total)
+            total = row_sum(scratch, total)
             for j in range(base + t, base + length, cuda.blockDim.x):
                 dx[j] = dy[j] / eps if norm[r] < eps else (dy[j] - y[j] * total) / norm[r]
 
@@ -58,7 +58,7 @@ def _normalized(x, eps, only_zero):
     y, norm = empty(x.shape, x.dtype), empty(x.shape[:1], x.dtype)
     rows, length = x.shape
     forward, _ = _kernels(x.dtype)
-    launch_rows(forward, rows, length, y, norm, x, rows, length, x.dtype.type(eps), only_zero)
+    launch_blocks(forward, rows, length, y, norm, x, rows, length, x.dtype.type(eps), only_zero)
     return y, norm
 
 
@@ -72,7 +72,7 @@ def l2_normalize_backward(dy, y, norm, eps):
     dx = empty(y.shape, y.dtype)
     rows, length = y.shape
     _, backward = _kernels(y.dtype)
-    launch_rows(backward, rows, length, dx, dy, y, norm, rows, length, y.dtype.type(eps))
+    launch_blocks(backward, rows, length, dx, dy, y, norm, rows, length, y.dtype.type(eps))
     return dx
 
 

@@ -6,9 +6,9 @@ reads the row again (from cache, where it fits). Error: a few roundings, and log
 
 import numpy as np
 
-from .launch import BLOCK, block_max, block_sum, cached, cuda, device, kernel, launch_rows, math
+from .launch import BLOCK, cached, cuda, device, kernel, launch_blocks, math, row_max, row_sum
 from .memory import empty
-from .stride import broadcast_strides, collapse, offset
+from .stride import broadcast_strides, collapse, divisors, offset
 
 __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
@@ -36,11 +36,11 @@ def _forward_kernel(dtype, masked, logarithm):
                 v = value(x, base + j, mask, mask_base + j * mask_step)
                 if not (top >= v or top != top):
                     top = v
-            top = block_max(scratch, top)
+            top = row_max(scratch, top)
             total = zero
             for j in range(t, length, cuda.blockDim.x):
                 total += math.exp(value(x, base + j, mask, mask_base + j * mask_step) - top)
-            total = block_sum(scratch, total)
+            total = row_sum(scratch, total)
             log_total = math.log(total)
             for j in range(t, length, cuda.blockDim.x):
                 v = value(x, base + j, mask, mask_base + j * mask_step)
@@ -59,12 +59,13 @@ def _forward(x, mask, logarithm):
     if y.size == 0:
         return y
     run = _forward_kernel(x.dtype, mask is not None, logarithm)
-    lead, steps, step = (1,), (0,), 0
+    lead, steps, step = divisors(1), (0,), 0
     if mask is not None:
         *steps, step = broadcast_strides(mask.shape, x.shape)
         lead, steps = collapse(x.shape[:-1], steps)
+        lead = divisors(*lead)
     rows = x.size // length
-    launch_rows(run, rows, length, y, x, x if mask is None else mask, rows, length, lead, steps, step)
+    launch_blocks(run, rows, length, y, x, x if mask is None else mask, rows, length, lead, steps, step)
     return y
 
 
@@ -95,7 +96,7 @@ def _backward_kernel(dtype, logarithm):
                     total += y[j] * dy[j]
                 elif y[j] != low:
                     total += dy[j]
-            total = block_sum(scratch, total)
+            total = row_sum(scratch, total)
             for j in range(base + t, base + length, cuda.blockDim.x):
                 if not logarithm:
                     dx[j] = y[j] * (dy[j] - total)
@@ -112,7 +113,7 @@ def _backward(dy, y, logarithm):
     if y.size:
         length = y.shape[-1]
         run = _backward_kernel(y.dtype, logarithm)
-        launch_rows(run, y.size // length, length, dx, dy, y, y.size // length, length)
+        launch_blocks(run, y.size // length, length, dx, dy, y, y.size // length, length)
     return dx
 
 

@@ -2,11 +2,17 @@
 
 The floor runs as ever, but memory has no content and a launch compiles instead of running: so the
 types are those of real launches. Twice: as sizes decide, and with the paths for large sizes forced.
+Where NVIDIA's assembler (ptxas) is at hand, it goes on to machine code for an H100 or H200 (sm_90), which
+tells registers and whether any had to be spilled into memory.
 Prints one line a kernel that fails, then how many compiled. Exit status 3: no compiler (NVVM) is here.
 """
 
 import importlib
+import re
+import shutil
+import subprocess
 import sys
+import tempfile
 import types
 
 import numba
@@ -18,7 +24,13 @@ from numba.np.numpy_support import from_dtype
 
 from mmscratch import kernels
 
-COMPUTE_CAPABILITY = (7, 5)
+COMPUTE_CAPABILITY = (9, 0)
+ASSEMBLER = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")
+FEW_BYTES = 16
+"""An address or two, put aside during a loop, costs nothing; results put aside in it would."""
+
+MAY_USE_A_STACK = {"map1", "map2", "map3", "map4"}
+"""Kernels in which CUDA's own sin and cos reduce large arguments by a table on the stack."""
 
 
 def nothing(x):
@@ -49,7 +61,26 @@ class NoMemory:
         pass
 
 
-compiled, failures = {}, []
+compiled, failures, registers = {}, [], {}
+
+
+def assemble(name, ptx, most):
+    """What ptxas says of a kernel: its registers; spills and memory in place of registers are failures."""
+    if not ASSEMBLER:
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
+        file.write(ptx)
+        file.flush()
+        command = [ASSEMBLER, "-arch=sm_90", f"-maxrregcount={most}", "-v", file.name, "-o", "/dev/null"]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    used = re.search(r"Used (\d+) registers", run.stderr)
+    stack = re.search(r"(\d+) bytes stack frame, \d+ bytes spill", run.stderr)
+    if run.returncode or not used:
+        failures.append(f"{name}: ptxas: {run.stderr[:500]}")
+        return
+    registers[name] = max(int(used[1]), registers.get(name, 0))
+    if stack and int(stack[1]) > FEW_BYTES and name.split(".")[-1] not in MAY_USE_A_STACK:
+        failures.append(f"{name}: {stack[0]}")
 
 
 def compile_instead(function, blocks, threads, *arguments):
@@ -64,8 +95,17 @@ def compile_instead(function, blocks, threads, *arguments):
         try:
             ptx, _ = cuda.compile_ptx(function.py_func, signature, cc=COMPUTE_CAPABILITY)
             compiled[function, signature] = ptx
+            most = function.targetoptions.get("max_registers") or 255
+            assemble(f"{function.py_func.__module__}.{name}", ptx, most)
         except Exception as error:
             failures.append(f"{function.py_func.__module__}.{name}{signature}: {str(error)[:2000]}")
+
+
+LARGE = [  # where a path depends on sizes: constants that send small sizes there
+    ("product", "SLIM", 0), ("product", "PART", 8), ("tile", "FILLED", 1),
+    ("reduce", "TREE", 1), ("reduce", "CHUNK", 16), ("reduce", "SERIAL_CHUNK", 8),
+    ("normalization", "LONG", 1),
+]  # fmt: skip
 
 
 def main():
@@ -73,25 +113,22 @@ def main():
         return 3
     from numba.cuda import dispatcher
 
-    launch, memory, normalization, reduce, tile = (
-        importlib.import_module(f"mmscratch.kernels.cuda.{name}")
-        for name in ("launch", "memory", "normalization", "reduce", "tile")
-    )
+    floor_files = {
+        name: importlib.import_module(f"mmscratch.kernels.cuda.{name}")
+        for name in ("launch", "memory", "normalization", "product", "reduce", "tile")
+    }
     dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=COMPUTE_CAPABILITY)
-    launch.launch = tile.launch = compile_instead
+    for file in floor_files.values():
+        if hasattr(file, "launch"):
+            file.launch = compile_instead
+    memory = floor_files["memory"]
     memory._allocate = lambda size: NoMemory()
     floor = kernels.floor("cuda")
     wanted = sys.argv[1:]
     for large in (False, True):
         if large:
-            tile.SLIM, tile.PART, reduce.TREE, reduce.CHUNK, reduce.SERIAL_CHUNK, normalization.LONG = (
-                0,
-                8,
-                1,
-                16,
-                8,
-                1,
-            )
+            for file, name, value in LARGE:
+                setattr(floor_files[file], name, value)
         for kernel, rows in CASES.items():
             if wanted and kernel not in wanted:
                 continue
@@ -104,6 +141,8 @@ def main():
                     getattr(floor, kernel)(
                         *([up(v) for v in x] if isinstance(x, list) else up(x) for x in arguments)
                     )
+    for name, count in sorted(registers.items()):
+        print(f"{count:4} registers  {name}")
     print("\n".join(failures))
     print(f"{sum(ptx is not None for ptx in compiled.values())} compiled, {len(failures)} failed")
     return 1 if failures else 0

@@ -12,7 +12,17 @@ PRODUCTS = {
     "a transposed": ((5, 9), (5, 10), True, False),
     "b transposed": ((9, 5), (10, 5), False, True),
     "both": ((7, 9), (8, 7), True, True),
+    "whole tiles": ((16, 8), (8, 16), False, False),
+    "aligned, b transposed": ((10, 12), (8, 12), False, True),
+    "aligned, a transposed": ((12, 9), (12, 16), True, False),
+    "aligned, both": ((8, 12), (16, 8), True, True),
+    "many tiles": ((18, 5), (5, 17), False, False),
     "slim": ((2, 30), (30, 9), False, False),
+    "slim, aligned": ((3, 12), (9, 12), False, True),
+    "slim, a transposed": ((12, 3), (9, 12), True, True),
+    "slim columns": ((9, 12), (12, 2), False, False),
+    "slim columns, b transposed": ((9, 12), (3, 12), False, True),
+    "slim batch": ((3, 2, 8), (3, 8, 5), False, False),
     "parts": ((9, 20), (20, 8), False, False),
     "batched": ((2, 1, 5, 3), (3, 3, 6), False, False),
     "batched, b transposed": ((2, 3, 4), (2, 5, 4), False, True),
@@ -26,6 +36,16 @@ for name, (a, b, ta, tb) in PRODUCTS.items():
 add("linear", "bias", lambda draw, dtype: (draw(9, 5), draw(10, 5), draw(10)))
 add("linear", "slim", lambda draw, dtype: (draw(2, 5), draw(3, 5), draw(3)))
 add("linear", "no bias", lambda draw, dtype: (draw(5, 4), draw(9, 4), None))
+for activation in ("relu", "tanh", "sigmoid"):
+    add("linear", activation, lambda draw, dtype, a=activation: (draw(9, 8), draw(12, 8), draw(12), a))
+    add(
+        "linear",
+        f"slim, {activation}",
+        lambda draw, dtype, a=activation: (draw(3, 8), draw(5, 8), draw(5), a),
+    )
+add("linear", "parts and bias", lambda draw, dtype: (draw(6, 30), draw(7, 30), draw(7), "tanh"))
+add("linear", "slim parts and bias", lambda draw, dtype: (draw(2, 36), draw(3, 36), draw(3), "relu"))
+add("linear", "no bias, relu", lambda draw, dtype: (draw(5, 4), draw(9, 4), None, "relu"))
 add("linear", "empty", lambda draw, dtype: (draw(0, 4), draw(3, 4), draw(3)))
 
 
@@ -98,6 +118,10 @@ CONVOLUTIONS = {  # x, weight, stride, padding, dilation, groups
     "1-d": ((2, 3, 9), (4, 3, 3), (2,), ((1, 2),), (2,), 1),
     "2-d grouped": ((2, 4, 6, 5), (6, 2, 3, 2), (1, 2), ((1, 0), (0, 1)), (1, 1), 2),
     "2-d tiles": ((2, 8, 4, 4), (8, 8, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "1x1, odd": ((2, 5, 3, 3), (6, 5, 1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "1x1 strided": ((2, 5, 5, 4), (6, 5, 1, 1), (2, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    "1x1 padded": ((1, 5, 3, 3), (5, 5, 1, 1), (1, 1), ((1, 0), (0, 1)), (1, 1), 1),
+    "2-d wide": ((2, 5, 6, 6), (6, 5, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
     "depthwise": ((1, 4, 5, 5), (4, 1, 3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 4),
     "3-d": ((1, 2, 4, 3, 4), (3, 2, 2, 2, 2), (1, 1, 2), ((0, 0), (1, 0), (0, 0)), (1, 2, 1), 1),
     "rows left over": ((1, 2, 6, 5), (2, 2, 2, 2), (3, 2), ((0, 0), (0, 0)), (1, 1), 1),
@@ -116,7 +140,11 @@ for name, (xs, ws, *options) in CONVOLUTIONS.items():
         x, w = draw(*xs), draw(*ws)
         return draw(*reference.conv(x, w, None, *options).shape), x, ws, *options
 
+    def conv_activated(draw, dtype, conv=conv):
+        return *conv(draw, dtype), "relu"
+
     add("conv", name, conv)
+    add("conv", f"{name}, relu", conv_activated)
     add("conv_input_gradient", name, conv_dx)
     add("conv_weight_gradient", name, conv_dw)
 add("conv", "no bias", lambda draw, dtype: (draw(1, 2, 5), draw(3, 2, 2), None, (1,), ((0, 0),), (1,), 1))
