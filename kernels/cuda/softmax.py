@@ -1,22 +1,25 @@
 """Softmax and log-softmax along the last axis, masked or not. Equal to ``reference.softmax``.
 
-A block a row: the maximum, then the sum, both folded in shared memory, then the results. Each pass
-reads the row again (from cache, where it fits). Error: a few roundings, and log₂ n + n/256 in the sum.
+Maximum and sum in one walk over the row (``online.py``). A row of up to BLOCK · HOLD entries is read once
+and stays in the registers of its threads, short rows several a block; a longer one is read a second time when
+its results are written. Error: a few roundings, and log₂ n + n/256 in the sum.
 """
 
 import numpy as np
 
-from .launch import BLOCK, cached, cuda, device, kernel, launch_blocks, math, row_max, row_sum
+from .launch import BLOCK, HOLD, cached, cuda, device, fits, kernel, launch_rows, math, row_sum
 from .memory import empty
+from .online import online
 from .stride import broadcast_strides, collapse, divisors, offset
 
 __all__ = ["log_softmax", "log_softmax_backward", "softmax", "softmax_backward"]
 
 
 @cached
-def _forward_kernel(dtype, masked, logarithm):
+def _forward_kernel(dtype, masked, logarithm, held):
     T = dtype.type
     low, zero = T(-np.inf), T(0)
+    add, fold = online(dtype)
 
     @device
     def value(x, at, mask, mask_at):
@@ -24,31 +27,49 @@ def _forward_kernel(dtype, masked, logarithm):
             return x[at] if mask[mask_at] else low
         return x[at]
 
+    @device
+    def result(v, shift, total, log_total, seen):
+        if not seen:
+            return low if logarithm else zero
+        return v - shift - log_total if logarithm else math.exp(v - shift) / total
+
     @kernel
     def forward(y, x, mask, rows, length, lead, mask_steps, mask_step):
-        scratch = cuda.shared.array(BLOCK, T)
-        t = cuda.threadIdx.x
-        for r in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
-            base = np.int64(r) * length
-            mask_base = offset(np.int64(r), lead, mask_steps)
-            top = low
-            for j in range(t, length, cuda.blockDim.x):
-                v = value(x, base + j, mask, mask_base + j * mask_step)
-                if not (top >= v or top != top):
-                    top = v
-            top = row_max(scratch, top)
-            total = zero
-            for j in range(t, length, cuda.blockDim.x):
-                total += math.exp(value(x, base + j, mask, mask_base + j * mask_step) - top)
-            total = row_sum(scratch, total)
+        tops = cuda.shared.array(BLOCK, T)
+        totals = cuda.shared.array(BLOCK, T)
+        values = cuda.local.array(HOLD, T)
+        t, width = cuda.threadIdx.x, cuda.blockDim.x
+        together = cuda.blockDim.y
+        for first in range(cuda.blockIdx.x * together, rows, cuda.gridDim.x * together):
+            r = np.int64(first) + cuda.threadIdx.y
+            end = length if r < rows else 0
+            base = r * length
+            beside = offset(r, lead, mask_steps) if r < rows else 0
+            top, total = low, zero
+            if held:
+                for s in range(HOLD):
+                    j = t + s * width
+                    values[s] = low
+                    if j < end:
+                        values[s] = value(x, base + j, mask, beside + j * mask_step)
+                        top, total = add(top, total, values[s])
+            else:
+                for j in range(t, end, width):
+                    top, total = add(top, total, value(x, base + j, mask, beside + j * mask_step))
+            top, total = fold(tops, totals, top, total)
             log_total = math.log(total)
-            for j in range(t, length, cuda.blockDim.x):
-                v = value(x, base + j, mask, mask_base + j * mask_step)
-                out = v - top - log_total if logarithm else math.exp(v - top) / total
-                if masked:
-                    if not mask[mask_base + j * mask_step]:
-                        out = low if logarithm else zero
-                y[base + j] = out
+            shift = zero if top == low else top
+            if held:
+                for s in range(HOLD):
+                    j = t + s * width
+                    if j < end:
+                        seen = not masked or mask[beside + j * mask_step]
+                        y[base + j] = result(values[s], shift, total, log_total, seen)
+            else:
+                for j in range(t, end, width):
+                    seen = not masked or mask[beside + j * mask_step]
+                    v = value(x, base + j, mask, beside + j * mask_step)
+                    y[base + j] = result(v, shift, total, log_total, seen)
 
     return forward
 
@@ -58,14 +79,14 @@ def _forward(x, mask, logarithm):
     length = x.shape[-1]
     if y.size == 0:
         return y
-    run = _forward_kernel(x.dtype, mask is not None, logarithm)
-    lead, steps, step = divisors(1), (0,), 0
+    run = _forward_kernel(x.dtype, mask is not None, logarithm, fits(length))
+    lead, steps, step = (1,), (0,), 0
     if mask is not None:
         *steps, step = broadcast_strides(mask.shape, x.shape)
         lead, steps = collapse(x.shape[:-1], steps)
-        lead = divisors(*lead)
     rows = x.size // length
-    launch_blocks(run, rows, length, y, x, x if mask is None else mask, rows, length, lead, steps, step)
+    mask = x if mask is None else mask
+    launch_rows(run, rows, length, y, x, mask, rows, length, divisors(*lead), steps, step)
     return y
 
 
@@ -80,30 +101,54 @@ def log_softmax(x, mask):
 
 
 @cached
-def _backward_kernel(dtype, logarithm):
+def _backward_kernel(dtype, logarithm, held):
     T = dtype.type
     low, zero = T(-np.inf), T(0)
+
+    @device
+    def term(dy, y):
+        """What an entry adds to the sum of its row."""
+        if not logarithm:
+            return y * dy
+        return zero if y == low else dy
+
+    @device
+    def result(dy, y, total):
+        if not logarithm:
+            return y * (dy - total)
+        return zero if y == low else dy - math.exp(y) * total
 
     @kernel
     def backward(dx, dy, y, rows, length):
         scratch = cuda.shared.array(BLOCK, T)
-        t = cuda.threadIdx.x
-        for r in range(cuda.blockIdx.x, rows, cuda.gridDim.x):
-            base = np.int64(r) * length
+        gradients = cuda.local.array(HOLD, T)
+        values = cuda.local.array(HOLD, T)
+        t, width = cuda.threadIdx.x, cuda.blockDim.x
+        together = cuda.blockDim.y
+        for first in range(cuda.blockIdx.x * together, rows, cuda.gridDim.x * together):
+            r = np.int64(first) + cuda.threadIdx.y
+            end = length if r < rows else 0
+            base = r * length
             total = zero
-            for j in range(base + t, base + length, cuda.blockDim.x):
-                if not logarithm:
-                    total += y[j] * dy[j]
-                elif y[j] != low:
-                    total += dy[j]
+            if held:
+                for s in range(HOLD):
+                    j = t + s * width
+                    gradients[s], values[s] = zero, zero
+                    if j < end:
+                        gradients[s], values[s] = dy[base + j], y[base + j]
+                        total += term(gradients[s], values[s])
+            else:
+                for j in range(t, end, width):
+                    total += term(dy[base + j], y[base + j])
             total = row_sum(scratch, total)
-            for j in range(base + t, base + length, cuda.blockDim.x):
-                if not logarithm:
-                    dx[j] = y[j] * (dy[j] - total)
-                elif y[j] == low:
-                    dx[j] = zero
-                else:
-                    dx[j] = dy[j] - math.exp(y[j]) * total
+            if held:
+                for s in range(HOLD):
+                    j = t + s * width
+                    if j < end:
+                        dx[base + j] = result(gradients[s], values[s], total)
+            else:
+                for j in range(t, end, width):
+                    dx[base + j] = result(dy[base + j], y[base + j], total)
 
     return backward
 
@@ -112,8 +157,8 @@ def _backward(dy, y, logarithm):
     dx = empty(y.shape, y.dtype)
     if y.size:
         length = y.shape[-1]
-        run = _backward_kernel(y.dtype, logarithm)
-        launch_blocks(run, y.size // length, length, dx, dy, y, y.size // length, length)
+        run = _backward_kernel(y.dtype, logarithm, fits(length))
+        launch_rows(run, y.size // length, length, dx, dy, y, y.size // length, length)
     return dx
 
 

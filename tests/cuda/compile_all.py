@@ -87,7 +87,7 @@ def compile_instead(function, blocks, threads, *arguments):
     from mmscratch.kernels.cuda.launch import _argument
 
     name = function.py_func.__qualname__
-    assert threads <= 1024 and blocks >= 1
+    assert np.prod(threads) <= 1024 and blocks >= 1
     values = [_argument(x, name, i) for i, x in enumerate(arguments)]
     signature = tuple(x.type if isinstance(x, NoMemory) else numba.typeof(x) for x in values)
     if (function, signature) not in compiled:

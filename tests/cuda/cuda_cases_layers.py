@@ -60,6 +60,13 @@ for name in ("softmax", "log_softmax"):
     back = getattr(reference, name)
     add(name, "odd", lambda draw, dtype: (draw(3, 7), None))
     add(name, "one", lambda draw, dtype: (draw(1), None))
+    add(name, "long", lambda draw, dtype: (draw(3, 21), None))
+    add(name, "long, masked", lambda draw, dtype: (draw(3, 21), row_mask(draw, 3, 21)))
+    add(name, "short rows", lambda draw, dtype: (draw(7, 2), None))
+    add(name, "no score anywhere", lambda draw, dtype: (np.full((2, 9), -np.inf, dtype), None))
+    add(name, "infinite", lambda draw, dtype: (np.array([[np.inf, 0, 1], [np.nan, 2, 3]], dtype), None))
+    add(f"{name}_backward", "long", lambda draw, dtype, f=back: (draw(3, 21), f(draw(3, 21), None)))
+    add(f"{name}_backward", "short rows", lambda draw, dtype, f=back: (draw(7, 2), f(draw(7, 2), None)))
     add(name, "empty", lambda draw, dtype: (draw(0, 3), None))
     add(name, "large", lambda draw, dtype: (draw(2, 5) * 1000, None))
     add(name, "masked", lambda draw, dtype: (draw(3, 7), row_mask(draw, 3, 7)))
@@ -85,6 +92,22 @@ for smoothing in (0.0, 0.1):
 
         add("cross_entropy", f"{smoothing} {weighted}", loss)
         add("cross_entropy_backward", f"{smoothing} {weighted}", loss_back)
+add(
+    "cross_entropy",
+    "long rows",
+    lambda draw, dtype: (draw(3, 21) * 9, np.array([20, 0, -100]), None, -100, 0.2),
+)
+add(
+    "cross_entropy",
+    "no score",
+    lambda draw, dtype: (
+        np.array([[-np.inf, 0, 1], [-np.inf] * 3], dtype),
+        np.array([1, 0]),
+        None,
+        -100,
+        0.0,
+    ),
+)
 add("cross_entropy", "empty", lambda draw, dtype: (draw(0, 3), np.zeros(0, np.int64), None, -100, 0.0))
 MASKS = {
     "no mask": lambda draw: None,
