@@ -14,7 +14,7 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     total(v), largest(v)            one number: the lanes added (in halves: always the same order), their max
     gather(x, i, step)              x[i], x[i+step], …
     below(x, n)                     a mask: the first n lanes
-    low, high = widen(v)            the two halves of a float32 vector as float64: for sums that keep all digits
+    low, high = widen(v)            the two halves of a float32 vector as float64: for sums that keep digits
     copysign(a, b)                  |a| with the sign of b
     transpose(x, i, x_row, rows, y, j, y_row)    a block of rows × LANES from x to y, turned
     power_of_two(n)                 2ⁿ for whole n, −126 ≤ n ≤ 127, by the exponent's bits
@@ -473,7 +473,7 @@ def turned(builder, rows, count):
     """
     rows, size = list(rows), 1
     while size < count:
-    """y[j + q·y_row + p] = x[i + p·x_row + q] for p < rows ≤ lanes, q < lanes: a block turned about."""
+        low = [lane if not lane & size else lane - size + count for lane in range(count)]
         high = [lane + size if not lane & size else lane + count for lane in range(count)]
         kind = ir.VectorType(ir.IntType(32), count)
         for i in (i for i in range(count) if not i & size):
@@ -486,7 +486,7 @@ def turned(builder, rows, count):
 
 @intrinsic
 def transpose(typing, x, i, x_row, rows, y, j, y_row):
-    """y[j + q·y_row + p] = x[i + p·x_row + q] for p < rows ≤ lanes, q < lanes: a block turned in registers."""
+    """y[j + q·y_row + p] = x[i + p·x_row + q] for p < rows ≤ lanes, q < lanes: a block, turned."""
     vector = vector_of(x)
 
     def generate(context, builder, signature, arguments):
