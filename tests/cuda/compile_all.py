@@ -104,7 +104,7 @@ def compile_instead(function, blocks, threads, *arguments):
 LARGE = [  # where a path depends on sizes: constants that send small sizes there
     ("product", "SLIM", 0), ("product", "PART", 8), ("tile", "FILLED", 1),
     ("reduce", "TREE", 1), ("reduce", "CHUNK", 16), ("reduce", "SERIAL_CHUNK", 8),
-    ("normalization", "LONG", 1),
+    ("columns", "LONG", 1), ("launch", "HOLD", 0),
 ]  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def main():
 
     floor_files = {
         name: importlib.import_module(f"mmscratch.kernels.cuda.{name}")
-        for name in ("launch", "memory", "normalization", "product", "reduce", "tile")
+        for name in ("launch", "memory", "columns", "product", "reduce", "tile")
     }
     dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=COMPUTE_CAPABILITY)
     for file in floor_files.values():

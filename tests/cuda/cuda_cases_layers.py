@@ -214,6 +214,9 @@ NORMS = {  # x, across_batch, center
     "batch, one position": ((6, 3, 1, 1), True, True),
     "layer": ((5, 1, 7, 1), False, True),
     "group": ((2, 2, 3, 4), False, True),
+    "long": ((3, 1, 21, 1), False, True),
+    "long RMS": ((2, 1, 21, 1), False, False),
+    "short": ((7, 1, 2, 1), False, True),
     "RMS": ((3, 1, 6, 1), False, False),
     "instance": ((2, 3, 1, 5), False, True),
     "one": ((1, 1, 1, 1), False, True),
@@ -234,6 +237,11 @@ for name, (shape, across, center) in NORMS.items():
 
         add("normalize", f"{name} {weighted}", norm)
         add("normalize_backward", f"{name} {weighted}", norm_back)
+add(
+    "normalize",
+    "far from zero",
+    lambda draw, dtype: (draw(2, 1, 21, 1) + dtype(1000), None, None, 1e-3, False, True),
+)
 add("normalize", "weight only", lambda draw, dtype: (draw(2, 1, 3, 1), draw(3), None, 1e-3, False, True))
 
 # ── recurrence: T 3, B 3, D 4, H 2 ───────────────────────────────────────────────────────────────
