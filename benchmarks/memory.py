@@ -1,0 +1,84 @@
+"""What a call needs besides its inputs: the peak of a process of its own, less what it held before.
+
+``python -m benchmarks.memory ROW SIDE`` prints the bytes. The process first makes the call with tiny sizes,
+so that code is there, then makes the inputs, gives what is free back to the system, notes what it holds, sets
+the peak back, and makes the call twice. It loads only the library of its side. Linux alone tells all
+this; elsewhere there is no figure.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+from .place import Place
+
+__all__ = ["available", "measure", "peak_of"]
+
+STATUS, CLEAR = "/proc/self/status", "/proc/self/clear_refs"
+
+
+def available():
+    """Can this system tell and reset a process's peak?"""
+    return os.access(STATUS, os.R_OK) and os.access(CLEAR, os.W_OK)
+
+
+def measure(name, side, *, timeout=600):
+    """Bytes that a row's side needs, from a process of its own; None where the system cannot tell.
+
+    Errors     RuntimeError with what the process said, where it failed
+    """
+    if not available():
+        return None
+    out = subprocess.run(
+        [sys.executable, "-m", "benchmarks.memory", name, side],
+        capture_output=True, text=True, check=False, timeout=timeout,
+    )  # fmt: skip
+    if out.returncode:
+        raise RuntimeError(f"memory of {side} in {name}: {out.stderr.strip().splitlines()[-1:]}")
+    return int(out.stdout.split()[-1])
+
+
+def peak_of(row, side):
+    """In this process: what ``measure`` asks of another."""
+    place = Place(row.device, libraries=() if side == "ours" else (side,))
+    if row.small is not None:
+        row.small(place).call(side, memory=True)()
+    call = row.setup(place).call(side, memory=True)
+    gc.collect()
+    _give_back()
+    before = _status("VmRSS")
+    pathlib.Path(CLEAR).write_text("5")
+    call()
+    call()
+    return max(0, _status("VmHWM") - before)
+
+
+def _give_back():
+    """Free memory that the C library keeps, back to the system: else the call would seem to need less."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def _status(field):
+    text = pathlib.Path(STATUS).read_text()
+    return int(re.search(rf"^{field}:\s+(\d+) kB", text, re.M).group(1)) * 1024
+
+
+def main(name, side):
+    """Print the bytes of one side of one row, or of a point of growth."""
+    from .growth import points
+    from .rows import every
+
+    row = next((r for r in [*every(), *points()] if r.name == name), None)
+    if row is None:
+        sys.exit(f"no benchmark is named {name!r}")
+    print(peak_of(row, side))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,115 @@
+"""Where a comparison happens: the device, which libraries are there, and arrays for either side.
+
+All libraries get as many threads as our kernels use, and one allocator: the settings that our cpu floor
+gives the C library hold for the process, so for every side of a row.
+"""
+
+import importlib
+import importlib.util
+import warnings
+
+import numpy as np
+
+from mmscratch import kernels
+from mmscratch.tensor import Tensor, tensor
+
+__all__ = ["LIBRARIES", "Place", "as_array", "backward_step", "gpu", "threads"]
+
+LIBRARIES = ("torch", "faiss")
+
+
+def threads():
+    """Threads that our kernels use."""
+    kernels.floor("cpu")
+    import numba
+
+    return numba.get_num_threads()
+
+
+def gpu():
+    """The name of a usable NVIDIA GPU, or None. Numba's simulator is none."""
+    from numba import config, cuda
+
+    if config.ENABLE_CUDASIM:
+        return None
+    try:
+        name = cuda.get_current_device().name
+    except Exception:  # no driver, no device, no toolkit: each has an error of its own
+        return None
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+class Place:
+    """device: "cpu" or "cuda"; libraries: those that may be used (of ``LIBRARIES``), if installed.
+
+    torch, faiss: the modules, or None where they are missing.
+    """
+
+    def __init__(self, device="cpu", libraries=LIBRARIES):
+        self.device = device
+        for name in LIBRARIES:
+            there = name in libraries and importlib.util.find_spec(name) is not None
+            setattr(self, name, importlib.import_module(name) if there else None)
+        if self.torch is not None:
+            self.torch.set_num_threads(threads())
+            self.torch.backends.cuda.matmul.allow_tf32 = False
+            self.torch.backends.cudnn.allow_tf32 = False
+            if device == "cuda" and not self.torch.cuda.is_available():
+                self.torch = None
+        if self.faiss is not None:
+            self.faiss.omp_set_num_threads(threads())
+            if device == "cuda":
+                self.faiss = None
+
+    def ours(self, array, grad=False):
+        """Our tensor with these numbers, on the device."""
+        if self.device == "cpu":
+            return Tensor(np.ascontiguousarray(array), grad)
+        return tensor(array, requires_grad=grad, device="cuda")
+
+    def theirs(self, array, grad=False):
+        """Torch's tensor with these numbers, on the device; on the cpu it shares the array's memory."""
+        t = self.torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+        return t.requires_grad_() if grad else t
+
+    def finish(self):
+        """Wait until the device has done all that was asked of it."""
+        if self.device == "cuda":
+            from numba import cuda
+
+            cuda.synchronize()
+            if self.torch is not None:
+                self.torch.cuda.synchronize()
+
+    def traced(self, module, example):
+        """A torch module after torch.jit's trace, freeze and optimisation for inference."""
+        jit = self.torch.jit
+        with warnings.catch_warnings(), self.torch.inference_mode():
+            warnings.simplefilter("ignore")
+            return jit.optimize_for_inference(jit.freeze(jit.trace(module.eval(), example)))
+
+
+def backward_step(forward, leaves, gradient):
+    """A call that goes forwards and backwards; the same words serve our tensors and torch's.
+
+    forward: () → result; leaves: the tensors that get gradients; gradient of the result (None for a scalar).
+    → the result, then the gradients
+    """
+
+    def call():
+        for leaf in leaves:
+            leaf.grad = None
+        y = forward()
+        y.backward(gradient)
+        return [y, *(leaf.grad for leaf in leaves)]
+
+    return call
+
+
+def as_array(x):
+    """Any library's array as NumPy's."""
+    if isinstance(x, np.ndarray | np.generic | float | int):
+        return np.asarray(x)
+    if type(x).__module__.startswith("torch"):
+        return x.detach().cpu().numpy()
+    return (x.detach() if isinstance(x, Tensor) else Tensor(x)).numpy()

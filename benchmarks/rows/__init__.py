@@ -1,0 +1,24 @@
+"""The rows, by topic. A row is added where its feature is; nothing is listed that is not built."""
+
+from . import (
+    attention,
+    captioner,
+    convolution,
+    cuda,
+    elementwise,
+    linear,
+    recurrence,
+    search,
+    start,
+    tape,
+    vgg,
+)
+
+__all__ = ["every"]
+
+_TOPICS = (vgg, convolution, linear, recurrence, attention, elementwise, search, tape, captioner, start, cuda)
+
+
+def every(device=None):
+    """All rows, or those of one device."""
+    return [row for topic in _TOPICS for row in topic.rows() if device in (None, row.device)]

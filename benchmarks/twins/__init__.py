@@ -1,0 +1,1 @@
+"""Models written once more in torch, for comparison; a test holds them to ours."""
