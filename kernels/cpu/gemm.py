@@ -193,13 +193,18 @@ def _corner(a, a_start, rows, b, b_start, columns, c, c_start, n, k):
 def _unpacked(a, a_start, a_row, a_column, b, b_start, b_row, c, place, m, n, k):
     """C = A B for few rows: both read where they lie."""
     for j in range(0, n, COLUMNS):
-        i = 0
-        while i + HALF <= m:
+        for i in range(0, m - m % HALF, HALF):
             start, at = a_start + i * a_row, place + i * n + j
-            tile(HALF, VECTORS, a, start, a_row, a_column, b, b_start + j, b_row, c, at, n, k, False, n - j)
-            i += HALF
-        for row in range(i, m):
-            start, at = a_start + row * a_row, place + row * n + j
+            if n - j >= COLUMNS:  # without masks it is faster
+                tile(
+                    HALF, VECTORS, a, start, a_row, a_column, b, b_start + j, b_row, c, at, n, k, False, None
+                )
+            else:
+                tile(
+                    HALF, VECTORS, a, start, a_row, a_column, b, b_start + j, b_row, c, at, n, k, False, n - j
+                )
+        for i in range(m - m % HALF, m):
+            start, at = a_start + i * a_row, place + i * n + j
             tile(1, VECTORS, a, start, a_row, a_column, b, b_start + j, b_row, c, at, n, k, False, n - j)
 
 
