@@ -60,7 +60,7 @@ def _value(record, stats, spread=True):
 
 
 def _number(x):
-    return "" if x is None else f"{x:.2f}"
+    return "" if x is None else f"{x:.2f}" if abs(x) >= 0.095 else f"{x:.1g}"
 
 
 def line(record):

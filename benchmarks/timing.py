@@ -86,13 +86,12 @@ class Watch:
 
 
 def warm_up(call, finish):
-    """Two calls, the first for compiling and loading → seconds of one call, from as many as fill 10 ms."""
-    began = time.perf_counter()
-    call()
-    finish()
-    first = time.perf_counter() - began
+    """The second call (comparing made the first, which compiles and loads) → seconds of one call.
+
+    Short calls are repeated until they fill 10 ms.
+    """
     seconds = _timed(call, 1, finish)
-    if seconds < 0.01 and first < 60:
+    if seconds < 0.01:
         seconds = _timed(call, math.ceil(0.01 / max(seconds, 1e-7)), finish)
     return seconds
 
