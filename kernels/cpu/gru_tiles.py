@@ -1,0 +1,244 @@
+"""GRU in float32 on vectors: a whole sequence in one call, forward and back.
+
+``recurrence_tiles.py`` says how a step is divided; every function here is like its namesake in
+``lstm_tiles.py``. The third gate needs its two products apart, so a tile holds four vectors: n of x, r, z,
+and q, n of h. The product with x adds to the first three, that with h to the last three.
+"""
+
+import numpy as np
+
+from ..jit import njit, prange
+from .recurrence_tiles import (
+    LANES,
+    TALL,
+    crew,
+    pack_gates,
+    pack_rows,
+    product,
+    product_of_three,
+    put,
+    put3,
+    put4,
+    split,
+    take,
+    take4,
+)
+from .recurrence_units import gru_unit, gru_unit_backward
+from .simd import load, splat, store
+
+__all__ = ["backward", "forward"]
+
+
+# ── forward ──────────────────────────────────────────────────────────────────────────────────────
+def forward(x, w_ih, w_hh, b_ih, b_hh, h0, lengths, reverse):
+    """``reference.gru``; lengths is an array here."""
+    steps, batch, features = x.shape
+    hidden = h0.shape[1]
+    blocks = -(-hidden // LANES)
+    hs, gates = np.empty((steps, batch, hidden), x.dtype), np.empty((steps, batch, 4 * hidden), x.dtype)
+    h = np.empty((2, batch, (blocks + 1) * LANES), x.dtype)
+    h[0, :, :hidden] = h0
+    two = 2 * hidden
+    bias = np.concatenate([b_ih[two:], b_ih[:two] + b_hh[:two], b_hh[two:]])
+    weights = np.empty(blocks * (3 * (features + hidden) + 4) * LANES, x.dtype)
+    flat = [a.reshape(-1) for a in (x, w_ih, w_hh, bias, h, hs, gates)]
+    with crew(batch * (features + hidden) * 3 * hidden) as pieces:
+        _forward(*flat, weights, lengths, (steps, batch, features, hidden), reverse, pieces)
+    return hs, h[steps % 2, :, :hidden].copy(), gates
+
+
+@njit(parallel=True)
+def _forward(x, w_ih, w_hh, bias, h, hs, gates, weights, lengths, sizes, reverse, pieces):
+    """All pieces of one step, then the next; before the first step the weights are packed, in pieces too."""
+    steps = sizes[0]
+    scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
+    for step in range(-1, steps):
+        t = steps - 1 - step if reverse else step
+        for piece in prange(pieces):
+            part = np.int64(piece)
+            if step < 0:
+                _pack(part, pieces, weights, w_ih, w_hh, bias, sizes)
+            else:
+                _step(part, pieces, t, step % 2, x, weights, h, hs, gates, lengths, scratch, sizes)
+
+
+@njit
+def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
+    """A block's rows of w_ihᵀ (n, r, z side by side), then of w_hhᵀ (r, z, n), then its bias."""
+    _, _, features, hidden = sizes
+    blocks = -(-hidden // LANES)
+    for block in range(piece * blocks // pieces, (piece + 1) * blocks // pieces):
+        start = block * (3 * (features + hidden) + 4) * LANES
+        pack_gates(weights, start, block, w_ih, 3, 2, hidden, features)
+        pack_gates(weights, start + 3 * features * LANES, block, w_hh, 3, 0, hidden, hidden)
+        pack_gates(weights, start + 3 * (features + hidden) * LANES, block, bias, 4, 0, hidden, 1)
+
+
+@njit
+def _step(piece, pieces, t, side, x, weights, h, hs, gates, lengths, scratch, sizes):
+    """The piece's tasks of step t: the gates and h of one block of hidden units and a few rows."""
+    _, batch, features, hidden = sizes
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    stride = (blocks + 1) * LANES
+    old, new = side * batch * stride, (1 - side) * batch * stride
+    a = piece * TALL * wide
+    for task in range(piece * blocks * tiles // pieces, (piece + 1) * blocks * tiles // pieces):
+        block, place = task // tiles, task % tiles
+        first, last = place * batch // tiles, (place + 1) * batch // tiles
+        count, start = last - first, block * (3 * (features + hidden) + 4) * LANES
+        bias = start + 3 * (features + hidden) * LANES
+        for k in range(0, count * wide, LANES):
+            store(scratch, a + k, load(weights, bias + k % wide))
+        at = (t * batch + first) * features
+        product_of_three(count, x, at, features, features, weights, start, scratch, a, wide)
+        at, start = old + first * stride, start + 3 * features * LANES
+        product_of_three(count, h, at, stride, hidden, weights, start, scratch, a + LANES, wide)
+        unit, n = block * LANES, hidden - block * LANES
+        for b in range(first, last):
+            at, k = (t * batch + b) * hidden + unit, b * stride + unit
+            gate = (t * batch + b) * 4 * hidden + unit
+            before, zero = load(h, old + k), splat(h, 0)
+            if t < lengths[b]:
+                pn, pr, pz, pq = take4(scratch, a + (b - first) * wide, LANES, LANES)
+                activated, h_new = gru_unit(pn, pr, pz, pq, before)
+                put4(gates, gate, hidden, activated, n)
+                put(hs, at, h_new, n)
+                store(h, new + k, h_new)
+            else:
+                put4(gates, gate, hidden, (zero, zero, zero, zero), n)
+                put(hs, at, zero, n)
+                store(h, new + k, before)
+
+
+# ── backward ─────────────────────────────────────────────────────────────────────────────────────
+def backward(dhs, dh_last, w_hh, h_before, gates, lengths, reverse):
+    """``reference.gru_backward`` but for the products over all steps: dgates_x, dgates_h (T, B, 3H) of the
+    pre-activations, their sums over T and B, dh0."""
+    steps, batch, hidden = h_before.shape
+    groups = -(-hidden // (4 * LANES))
+    dgates = np.empty((2, steps, batch, 3 * hidden), gates.dtype)
+    around = np.empty((2, batch, 3 * hidden + LANES), gates.dtype)
+    dh = np.zeros((batch, groups * 4 * LANES), gates.dtype)
+    dh[:, :hidden] = dh_last
+    dbias = np.zeros((-(-batch // TALL), 4 * hidden), gates.dtype)
+    weights = np.empty(groups * 3 * hidden * 4 * LANES, gates.dtype)
+    flat = [a.reshape(-1) for a in (dhs, w_hh, h_before, gates, *dgates, around, dh, dbias)]
+    with crew(batch * 3 * hidden * hidden) as pieces:
+        _backward(*flat, weights, lengths, (steps, batch, hidden), reverse, pieces)
+    dbias = dbias.sum(axis=0)  # r, z, n, q
+    dbias_h = np.concatenate([dbias[: 2 * hidden], dbias[3 * hidden :]])
+    return *dgates, dbias[: 3 * hidden].copy(), dbias_h, dh[:, :hidden].copy()
+
+
+@njit(parallel=True)
+def _backward(
+    dhs,
+    w_hh,
+    h_before,
+    gates,
+    dgates_x,
+    dgates_h,
+    around,
+    dh,
+    dbias,
+    weights,
+    lengths,
+    sizes,
+    reverse,
+    pieces,
+):
+    """``_forward`` in the opposite order of time; the last round is only the product that gives dh0."""
+    steps, _, hidden = sizes
+    for step in range(-1, steps + 1):
+        t = step if reverse else steps - 1 - step
+        for piece in prange(pieces):
+            part = np.int64(piece)
+            if step < 0:
+                pack_rows(part, pieces, weights, w_hh, 3 * hidden, hidden)
+            else:
+                _step_backward(
+                    part, pieces, step, t, dhs, h_before, gates, dgates_x, dgates_h, around, dh, dbias,
+                    weights, lengths, sizes,
+                )  # fmt: skip
+
+
+@njit
+def _step_backward(
+    piece,
+    pieces,
+    step,
+    t,
+    dhs,
+    h_before,
+    gates,
+    dgates_x,
+    dgates_h,
+    around,
+    dh,
+    dbias,
+    weights,
+    lengths,
+    sizes,
+):
+    """The piece's tasks of step t: dh += dgates W_hh of the step that came before, then dgates."""
+    steps, batch, hidden = sizes
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    groups = -(-blocks // 4)
+    stride = 3 * hidden + LANES
+    old, new = (1 - step % 2) * batch * stride, step % 2 * batch * stride
+    for task in range(piece * groups * tiles // pieces, (piece + 1) * groups * tiles // pieces):
+        group, place = task // tiles, task % tiles
+        first, last = place * batch // tiles, (place + 1) * batch // tiles
+        if step > 0:
+            at, start, to = old + first * stride, group * 3 * hidden * wide, (first * groups + group) * wide
+            product(last - first, around, at, stride, 3 * hidden, weights, start, dh, to, groups * wide)
+        if step == steps:
+            continue
+        for block in range(group * 4, min(group * 4 + 4, blocks)):
+            _block_backward(
+                block, place, first, last, t, dhs, h_before, gates, dgates_x, dgates_h, around, new, dh,
+                dbias, lengths, sizes,
+            )  # fmt: skip
+
+
+@njit
+def _block_backward(
+    block,
+    place,
+    first,
+    last,
+    t,
+    dhs,
+    h_before,
+    gates,
+    dgates_x,
+    dgates_h,
+    around,
+    new,
+    dh,
+    dbias,
+    lengths,
+    sizes,
+):
+    """dgates and their sum, of one block of hidden units and a few rows; dh becomes the direct path's."""
+    _, batch, hidden = sizes
+    stride, wide = 3 * hidden + LANES, -(-hidden // (4 * LANES)) * 4 * LANES
+    unit, n = block * LANES, hidden - block * LANES
+    zero = splat(dh, 0)
+    sr, sz, sn, sq = zero, zero, zero, zero
+    for b in range(first, last):
+        at, k = (t * batch + b) * hidden + unit, b * wide + unit
+        gate = 3 * (t * batch + b) * hidden + unit
+        dr, dz, dn, dq = zero, zero, zero, zero
+        if t < lengths[b]:
+            activated = take4(gates, gate + (t * batch + b) * hidden, hidden, n)
+            d, direct = gru_unit_backward(activated, take(h_before, at, n), load(dh, k) + take(dhs, at, n))
+            dr, dz, dn, dq = d
+            store(dh, k, direct)
+            sr, sz, sn, sq = sr + dr, sz + dz, sn + dn, sq + dq
+        put3(dgates_x, gate, hidden, (dr, dz, dn), n)
+        put3(dgates_h, gate, hidden, (dr, dz, dq), n)
+        put3(around, new + b * stride + unit, hidden, (dr, dz, dq), n)
+    at = place * 4 * hidden + unit
+    br, bz, bn, bq = take4(dbias, at, hidden, n)
+    put4(dbias, at, hidden, (br + sr, bz + sz, bn + sn, bq + sq), n)

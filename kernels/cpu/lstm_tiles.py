@@ -1,0 +1,245 @@
+"""LSTM in float32 on vectors: a whole sequence in one call, forward and back.
+
+``recurrence_tiles.py`` says how a step is divided. Arrays are flat in the compiled functions; what they hold
+and in which order is said at ``forward`` and ``backward``.
+"""
+
+import numpy as np
+
+from ..jit import njit, prange
+from .recurrence_tiles import LANES, TALL, crew, pack_gates, pack_rows, product, put, put4, split, take, take4
+from .recurrence_units import lstm_unit, lstm_unit_backward
+from .simd import load, splat, store
+
+__all__ = ["backward", "forward"]
+
+
+# ── forward ──────────────────────────────────────────────────────────────────────────────────────
+def forward(x, w_ih, w_hh, bias, h0, c0, lengths, reverse):
+    """``reference.lstm``; lengths is an array here."""
+    steps, batch, features = x.shape
+    hidden = h0.shape[1]
+    blocks = -(-hidden // LANES)
+    hs, gates = np.empty((steps, batch, hidden), x.dtype), np.empty((steps, batch, 4 * hidden), x.dtype)
+    cells = np.empty_like(hs)
+    h = np.empty(
+        (2, batch, (blocks + 1) * LANES), x.dtype
+    )  # rows a power of two apart would fight for the cache
+    h[0, :, :hidden] = h0
+    weights = np.empty(blocks * (features + hidden + 1) * 4 * LANES, x.dtype)
+    flat = [a.reshape(-1) for a in (x, w_ih, w_hh, bias, h, c0, hs, gates, cells)]
+    with crew(batch * (features + hidden) * 4 * hidden) as pieces:
+        _forward(*flat, weights, lengths, (steps, batch, features, hidden), reverse, pieces)
+    c = cells[0 if reverse else -1] if steps else c0
+    return hs, h[steps % 2, :, :hidden].copy(), c.copy(), gates, cells
+
+
+@njit(parallel=True)
+def _forward(x, w_ih, w_hh, bias, h, c0, hs, gates, cells, weights, lengths, sizes, reverse, pieces):
+    """All pieces of one step, then the next; before the first step the weights are packed, in pieces too."""
+    steps, batch, _, hidden = sizes
+    scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
+    for step in range(-1, steps):
+        t = steps - 1 - step if reverse else step
+        c, c_start = (cells, (t + 1 if reverse else t - 1) * batch * hidden) if step > 0 else (c0, 0)
+        for piece in prange(pieces):
+            part = np.int64(piece)
+            if step < 0:
+                _pack(part, pieces, weights, w_ih, w_hh, bias, sizes)
+            else:
+                _step(
+                    part,
+                    pieces,
+                    t,
+                    step % 2,
+                    x,
+                    weights,
+                    h,
+                    c,
+                    c_start,
+                    hs,
+                    gates,
+                    cells,
+                    lengths,
+                    scratch,
+                    sizes,
+                )
+
+
+@njit
+def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
+    """A block's rows of w_ihᵀ, then of w_hhᵀ, then its bias; each row: i, f, g, o side by side."""
+    _, _, features, hidden = sizes
+    wide, blocks = 4 * LANES, -(-hidden // LANES)
+    for block in range(piece * blocks // pieces, (piece + 1) * blocks // pieces):
+        start = block * (features + hidden + 1) * wide
+        pack_gates(weights, start, block, w_ih, 4, 0, hidden, features)
+        pack_gates(weights, start + features * wide, block, w_hh, 4, 0, hidden, hidden)
+        pack_gates(weights, start + (features + hidden) * wide, block, bias, 4, 0, hidden, 1)
+
+
+@njit
+def _step(piece, pieces, t, side, x, weights, h, c, c_start, hs, gates, cells, lengths, scratch, sizes):
+    """The piece's tasks of step t: the gates, c and h of one block of hidden units and a few rows."""
+    _, batch, features, hidden = sizes
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    stride = (blocks + 1) * LANES
+    old, new = side * batch * stride, (1 - side) * batch * stride
+    a = piece * TALL * wide
+    for task in range(piece * blocks * tiles // pieces, (piece + 1) * blocks * tiles // pieces):
+        block, place = task // tiles, task % tiles
+        first, last = place * batch // tiles, (place + 1) * batch // tiles
+        count, start = last - first, block * (features + hidden + 1) * wide
+        for k in range(0, count * wide, LANES):
+            store(scratch, a + k, load(weights, start + (features + hidden) * wide + k % wide))
+        at = (t * batch + first) * features
+        product(count, x, at, features, features, weights, start, scratch, a, wide)
+        at, start = old + first * stride, start + features * wide
+        product(count, h, at, stride, hidden, weights, start, scratch, a, wide)
+        unit, n = block * LANES, hidden - block * LANES
+        for b in range(first, last):
+            at, c_at = (t * batch + b) * hidden + unit, c_start + b * hidden + unit
+            gate, k = (t * batch + b) * 4 * hidden + unit, b * stride + unit
+            if t < lengths[b]:
+                pre = take4(scratch, a + (b - first) * wide, LANES, LANES)
+                activated, c_new, h_new = lstm_unit(pre, take(c, c_at, n))
+                put4(gates, gate, hidden, activated, n)
+                put(cells, at, c_new, n)
+                put(hs, at, h_new, n)
+                store(h, new + k, h_new)
+            else:
+                zero = splat(h, 0)
+                put4(gates, gate, hidden, (zero, zero, zero, zero), n)
+                put(cells, at, take(c, c_at, n), n)
+                put(hs, at, zero, n)
+                store(h, new + k, load(h, old + k))
+
+
+# ── backward ─────────────────────────────────────────────────────────────────────────────────────
+def backward(dhs, dh_last, dc_last, w_hh, c0, gates, cells, lengths, reverse):
+    """dgates (T, B, 4H) of the pre-activations, their sum over T and B, dh0, dc0: ``reference.lstm_backward``
+    but for the products over all steps."""
+    steps, batch, hidden = cells.shape
+    groups = -(-hidden // (4 * LANES))
+    dgates = np.empty_like(gates)
+    around = np.empty(
+        (2, batch, 4 * hidden + LANES), gates.dtype
+    )  # of two steps, in rows as those of h above
+    dh = np.zeros((batch, groups * 4 * LANES), gates.dtype)
+    dh[:, :hidden] = dh_last
+    dc, dbias = dc_last.copy(), np.zeros((-(-batch // TALL), 4 * hidden), gates.dtype)
+    weights = np.empty(groups * 4 * hidden * 4 * LANES, gates.dtype)
+    flat = [a.reshape(-1) for a in (dhs, w_hh, c0, gates, cells, dgates, around, dh, dc, dbias)]
+    with crew(batch * 4 * hidden * hidden) as pieces:
+        _backward(*flat, weights, lengths, (steps, batch, hidden), reverse, pieces)
+    return dgates, dbias.sum(axis=0), dh[:, :hidden].copy(), dc
+
+
+@njit(parallel=True)
+def _backward(
+    dhs, w_hh, c0, gates, cells, dgates, around, dh, dc, dbias, weights, lengths, sizes, reverse, pieces
+):
+    """``_forward`` in the opposite order of time; the last round is only the product that gives dh0."""
+    steps, batch, hidden = sizes
+    for step in range(-1, steps + 1):
+        t = step if reverse else steps - 1 - step
+        c, c_start = (c0, 0) if step >= steps - 1 else (cells, (t + 1 if reverse else t - 1) * batch * hidden)
+        for piece in prange(pieces):
+            part = np.int64(piece)
+            if step < 0:
+                pack_rows(part, pieces, weights, w_hh, 4 * hidden, hidden)
+            else:
+                _step_backward(
+                    part, pieces, step, t, dhs, c, c_start, gates, cells, dgates, around, dh, dc, dbias,
+                    weights, lengths, sizes,
+                )  # fmt: skip
+
+
+@njit
+def _step_backward(
+    piece,
+    pieces,
+    step,
+    t,
+    dhs,
+    c,
+    c_start,
+    gates,
+    cells,
+    dgates,
+    around,
+    dh,
+    dc,
+    dbias,
+    weights,
+    lengths,
+    sizes,
+):
+    """The piece's tasks of step t: dh += dgates W_hh of the step that came before, then dgates and dc."""
+    steps, batch, hidden = sizes
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    groups = -(-blocks // 4)
+    stride = 4 * hidden + LANES
+    old, new = (1 - step % 2) * batch * stride, step % 2 * batch * stride
+    for task in range(piece * groups * tiles // pieces, (piece + 1) * groups * tiles // pieces):
+        group, place = task // tiles, task % tiles
+        first, last = place * batch // tiles, (place + 1) * batch // tiles
+        if step > 0:
+            at, start, to = (
+                old + first * stride,
+                group * 4 * hidden * wide,
+                first * groups * wide + group * wide,
+            )
+            product(last - first, around, at, stride, 4 * hidden, weights, start, dh, to, groups * wide)
+        if step == steps:
+            continue
+        for block in range(group * 4, min(group * 4 + 4, blocks)):
+            _block_backward(
+                block, place, first, last, t, dhs, c, c_start, gates, cells, dgates, around, new, dh, dc,
+                dbias, lengths, sizes,
+            )  # fmt: skip
+
+
+@njit
+def _block_backward(
+    block,
+    place,
+    first,
+    last,
+    t,
+    dhs,
+    c,
+    c_start,
+    gates,
+    cells,
+    dgates,
+    around,
+    new,
+    dh,
+    dc,
+    dbias,
+    lengths,
+    sizes,
+):
+    """dgates, their sum and dc of one block of hidden units and a few rows; dh, now used, becomes 0."""
+    _, batch, hidden = sizes
+    stride, wide = 4 * hidden + LANES, -(-hidden // (4 * LANES)) * 4 * LANES
+    unit, n = block * LANES, hidden - block * LANES
+    zero = splat(dh, 0)
+    nothing = (zero, zero, zero, zero)
+    si, sf, sg, so = nothing
+    for b in range(first, last):
+        at, k = (t * batch + b) * hidden + unit, b * hidden + unit
+        gate, d = (t * batch + b) * 4 * hidden + unit, nothing
+        if t < lengths[b]:
+            dh_at = load(dh, b * wide + unit) + take(dhs, at, n)
+            activated, c_at = take4(gates, gate, hidden, n), take(c, c_start + k, n)
+            d, dc_at = lstm_unit_backward(activated, c_at, take(cells, at, n), dh_at, take(dc, k, n))
+            put(dc, k, dc_at, n)
+            store(dh, b * wide + unit, zero)
+            si, sf, sg, so = si + d[0], sf + d[1], sg + d[2], so + d[3]
+        put4(dgates, gate, hidden, d, n)
+        put4(around, new + b * stride + unit, hidden, d, n)
+    at = place * 4 * hidden + unit
+    bi, bf, bg, bo = take4(dbias, at, hidden, n)
+    put4(dbias, at, hidden, (bi + si, bf + sf, bg + sg, bo + so), n)
