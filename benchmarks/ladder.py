@@ -74,8 +74,12 @@ def table(measured, peaks, copy):
     lines = ["| formula | rung | threads | GFLOP/s | of what the machine can |", "|---|---|--:|--:|--:|"]
     for formula, rung, threads, flops, intensity in measured:
         roof = min(peaks[threads], intensity * copy)
-        lines.append(f"| {formula} | {rung} | {threads} | {flops / 1e9:,.3g} | {100 * flops / roof:.2g} % |")
+        lines.append(f"| {formula} | {rung} | {threads} | {flops / 1e9:,.3g} | {_percent(flops / roof)} |")
     return "\n".join(lines)
+
+
+def _percent(share):
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def figure(measured, peaks, copy, path):
@@ -86,19 +90,19 @@ def figure(measured, peaks, copy, path):
     from matplotlib import pyplot as plt
 
     fig, axes = plt.subplots(figsize=(8, 5), dpi=120)
-    x = np.geomspace(0.3, 1000, 200)
+    x = np.geomspace(0.3, 2000, 200)
     for threads, peak in sorted(peaks.items()):
         axes.plot(x, np.minimum(peak, x * copy) / 1e9, color="0.2" if threads > 1 else "0.6")
         label = f"{threads} thread{'s' * (threads > 1)}: {peak / 1e9:.0f} GFLOP/s"
-        axes.annotate(label, (900, peak / 1e9), ha="right", va="bottom", fontsize=9)
+        axes.annotate(label, (40, peak / 1e9), ha="right", va="bottom", fontsize=9)
     axes.annotate(
         f"memory: {copy / 1e9:.0f} GB/s", (0.8, 0.8 * copy / 1e9), rotation=33, va="bottom", fontsize=9
     )
     colours = {"matmul": "tab:blue", "softmax": "tab:orange"}
     for formula, rung, _, flops, intensity in measured:
         axes.plot(intensity, flops / 1e9, "o", color=colours[formula])
-        axes.annotate(f" {formula}: {rung}", (intensity, flops / 1e9), va="center", fontsize=9)
-    axes.set(xscale="log", yscale="log", xlim=(0.3, 1000))
+        axes.annotate(f"  {formula}: {rung}", (intensity, flops / 1e9), va="center", fontsize=9)
+    axes.set(xscale="log", yscale="log", xlim=(0.3, 2000))
     axes.set(xlabel="arithmetic per byte that must move (FLOP/B)", ylabel="GFLOP/s")
     axes.set_title("The ladder under the roofline", loc="left")
     for side in ("top", "right"):
@@ -130,7 +134,7 @@ def main(arguments=None):
         after = rest.split(END)[1]
         about = (
             f"{machine.cpu_model()}; peak {' / '.join(f'{p / 1e9:.0f}' for p in peaks.values())} GFLOP/s on "
-            f"{' / '.join(map(str, peaks))} threads, copy {copy / 1e9:.0f} GB/s, all measured in the same run."
+            f"{' / '.join(map(str, peaks))} threads, copy {copy / 1e9:.0f} GB/s, measured in the same run."
         )
         whole = f"{before}{BEGIN}\n{text}\n\n{about}\n{END}{after}"
         write_whole(README, whole.encode())

@@ -47,21 +47,19 @@ def matmul_rows(a, b):
     return c
 
 
-BLOCK = 64
-
-
 @njit(cache=False)
 def matmul_blocked(a, b):
     c = np.zeros((len(a), b.shape[1]), a.dtype)
-    for p0 in range(0, len(b), BLOCK):
-        for j0 in range(0, b.shape[1], 4 * BLOCK):
-            j1 = min(b.shape[1], j0 + 4 * BLOCK)
-            for i in range(len(a)):
-                row = c[i, j0:j1]
-                for p in range(p0, min(len(b), p0 + BLOCK)):
-                    factor, line = a[i, p], b[p, j0:j1]
-                    for j in range(row.size):
-                        row[j] += factor * line[j]
+    whole = len(b) - len(b) % 4
+    for i in range(len(a)):
+        row = c[i]
+        for p in range(0, whole, 4):
+            w, x, y, z = a[i, p], a[i, p + 1], a[i, p + 2], a[i, p + 3]
+            for j in range(row.size):
+                row[j] += w * b[p, j] + x * b[p + 1, j] + y * b[p + 2, j] + z * b[p + 3, j]
+        for p in range(whole, len(b)):
+            for j in range(row.size):
+                row[j] += a[i, p] * b[p, j]
     return c
 
 
