@@ -1,48 +1,15 @@
-"""The pointwise kernels of LSTM and GRU: a thread an entry (b, j) of the state, b the batch, j the unit."""
+"""The pointwise half of LSTM and GRU: formulas of one entry (b, j) of the state, b the batch, j the unit."""
 
 from .elementwise import scalar_function
-from .launch import cached, cuda, device, kernel, launch_each, math
-from .memory import empty
+from .launch import cached, cuda, device, kernel, math
 
-__all__ = ["gru_kernels", "lstm_kernels", "previous_states"]
-
-
-@device
-def _runs(t, b, lengths, limited):
-    """Does sequence b have a step t?"""
-    return not limited or t < lengths[b]
-
-
-@device
-def _before(states, start, t, i, b, lengths, limited, steps, reverse, count):
-    """Entry i of the state with which step t began: its predecessor's, or the start."""
-    previous = t + 1 if reverse else t - 1
-    if previous < 0 or previous >= steps or not _runs(previous, b, lengths, limited):
-        return start[i]
-    return states[previous * count + i]
-
-
-@kernel
-def _previous(out, states, start, lengths, limited, steps, reverse, count, hidden, total):
-    for at in range(cuda.grid(1), total, cuda.gridsize(1)):
-        t = at // count
-        i = at - t * count
-        out[at] = _before(states, start, t, i, i // hidden, lengths, limited, steps, reverse, count)
-
-
-def previous_states(states, start, lengths, limited, steps, reverse):
-    """(T, B, H): the state with which each step began."""
-    out = empty(states.shape, states.dtype)
-    sizes = (start.size, start.shape[1], out.size)
-    launch_each(_previous, out.size, out, states, start, lengths, limited, steps, reverse, *sizes)
-    return out
+__all__ = ["gru_kernels", "lstm_kernels"]
 
 
 @cached
 def lstm_kernels(dtype):
-    """cell, cell backward, step, step backward."""
-    T = dtype.type
-    sigmoid, one, zero = scalar_function("sigmoid", dtype), T(1), T(0)
+    """The formulas of one entry forwards and backwards, and the kernels that apply them to a step."""
+    sigmoid, one = scalar_function("sigmoid", dtype), dtype.type(1)
 
     @device
     def forward_point(i, f, g, o, c):
@@ -85,61 +52,13 @@ def lstm_kernels(dtype):
             dgates[at + 3 * hidden] = do
             before[item] = dc_before
 
-    @kernel
-    def step(hs, gates, cells, h, c, from_x, from_h, lengths, limited, t, count, hidden):
-        for item in range(cuda.grid(1), count, cuda.gridsize(1)):
-            b = item // hidden
-            at = b * 4 * hidden + item % hidden
-            now = t * count * 4 + at
-            i, f, g, o, h_next = zero, zero, zero, zero, zero
-            if _runs(t, b, lengths, limited):
-                i, f, g, o, c_next, h_next = forward_point(
-                    from_x[now] + from_h[at],
-                    from_x[now + hidden] + from_h[at + hidden],
-                    from_x[now + 2 * hidden] + from_h[at + 2 * hidden],
-                    from_x[now + 3 * hidden] + from_h[at + 3 * hidden],
-                    c[item],
-                )
-                c[item] = c_next
-                h[item] = h_next
-            hs[t * count + item] = h_next
-            cells[t * count + item] = c[item]
-            gates[now] = i
-            gates[now + hidden] = f
-            gates[now + 2 * hidden] = g
-            gates[now + 3 * hidden] = o
-
-    @kernel
-    def step_backward(
-        da, carried, dh, dc, dhs, gates, cells, c0, lengths, limited, steps, reverse, t, count, hidden
-    ):
-        for item in range(cuda.grid(1), count, cuda.gridsize(1)):
-            b = item // hidden
-            now = t * count * 4 + b * 4 * hidden + item % hidden
-            di, df, dg, do, past = zero, zero, zero, zero, dh[item]
-            if _runs(t, b, lengths, limited):
-                i, f, g, o = gates[now], gates[now + hidden], gates[now + 2 * hidden], gates[now + 3 * hidden]
-                c = _before(cells, c0, t, item, b, lengths, limited, steps, reverse, count)
-                total = dh[item] + dhs[t * count + item]
-                di, df, dg, do, dc_before = backward_point(
-                    total, dc[item], i, f, g, o, c, cells[t * count + item]
-                )
-                dc[item] = dc_before
-                past = zero
-            carried[item] = past
-            da[now] = di
-            da[now + hidden] = df
-            da[now + 2 * hidden] = dg
-            da[now + 3 * hidden] = do
-
-    return cell, cell_backward, step, step_backward
+    return forward_point, backward_point, cell, cell_backward
 
 
 @cached
 def gru_kernels(dtype):
-    """cell, cell backward, step, step backward."""
-    T = dtype.type
-    sigmoid, one, zero = scalar_function("sigmoid", dtype), T(1), T(0)
+    """The formulas of one entry forwards and backwards, and the kernels that apply them to a step."""
+    sigmoid, one = scalar_function("sigmoid", dtype), dtype.type(1)
 
     @device
     def forward_point(xr, xz, xn, hr, hz, q, h):
@@ -198,48 +117,4 @@ def gru_kernels(dtype):
             dgates_h[at + 2 * hidden] = dq
             direct[item] = past
 
-    @kernel
-    def step(hs, gates, h, from_x, from_h, lengths, limited, t, count, hidden):
-        for item in range(cuda.grid(1), count, cuda.gridsize(1)):
-            b = item // hidden
-            at = b * 3 * hidden + item % hidden
-            now = t * count * 3 + at
-            to = t * count * 4 + b * 4 * hidden + item % hidden
-            r, z, n, q, h_next = zero, zero, zero, zero, zero
-            if _runs(t, b, lengths, limited):
-                q = from_h[at + 2 * hidden]
-                r, z, n, h_next = forward_point(
-                    from_x[now], from_x[now + hidden], from_x[now + 2 * hidden],
-                    from_h[at], from_h[at + hidden], q, h[item],
-                )  # fmt: skip
-                h[item] = h_next
-            hs[t * count + item] = h_next
-            gates[to] = r
-            gates[to + hidden] = z
-            gates[to + 2 * hidden] = n
-            gates[to + 3 * hidden] = q
-
-    @kernel
-    def step_backward(
-        dax, dah, carried, dh, dhs, gates, hs, h0, lengths, limited, steps, reverse, t, count, hidden
-    ):
-        for item in range(cuda.grid(1), count, cuda.gridsize(1)):
-            b = item // hidden
-            now = t * count * 3 + b * 3 * hidden + item % hidden
-            of = t * count * 4 + b * 4 * hidden + item % hidden
-            dr, dz, dn, dq, past = zero, zero, zero, zero, dh[item]
-            if _runs(t, b, lengths, limited):
-                h = _before(hs, h0, t, item, b, lengths, limited, steps, reverse, count)
-                dr, dz, dn, dq, past = backward_point(
-                    dh[item] + dhs[t * count + item],
-                    gates[of], gates[of + hidden], gates[of + 2 * hidden], gates[of + 3 * hidden], h,
-                )  # fmt: skip
-            carried[item] = past
-            dax[now] = dr
-            dax[now + hidden] = dz
-            dax[now + 2 * hidden] = dn
-            dah[now] = dr
-            dah[now + hidden] = dz
-            dah[now + 2 * hidden] = dq
-
-    return cell, cell_backward, step, step_backward
+    return forward_point, backward_point, cell, cell_backward

@@ -26,8 +26,8 @@ from mmscratch import kernels
 
 COMPUTE_CAPABILITY = (9, 0)
 ASSEMBLER = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")
-FEW_BYTES = 16
-"""An address or two, put aside during a loop, costs nothing; results put aside in it would."""
+FEW_BYTES = 64
+"""A few addresses, put aside during a loop, cost little; results put aside in it would."""
 
 MAY_USE_A_STACK = {"map1", "map2", "map3", "map4"}
 """Kernels in which CUDA's own sin and cos reduce large arguments by a table on the stack."""
@@ -79,8 +79,11 @@ def assemble(name, ptx, most):
         failures.append(f"{name}: ptxas: {run.stderr[:500]}")
         return
     registers[name] = max(int(used[1]), registers.get(name, 0))
-    if stack and int(stack[1]) > FEW_BYTES and name.split(".")[-1] not in MAY_USE_A_STACK:
-        failures.append(f"{name}: {stack[0]}")
+    if name.split(".")[-1] not in MAY_USE_A_STACK:
+        if "__local_depot" in ptx:
+            failures.append(f"{name}: an array that should be registers is memory")
+        elif stack and int(stack[1]) > FEW_BYTES:
+            failures.append(f"{name}: {stack[0]}")
 
 
 def compile_instead(function, blocks, threads, *arguments):

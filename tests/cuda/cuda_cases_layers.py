@@ -272,6 +272,42 @@ for name, lengths in LENGTHS.items():
             ("gru_backward", gru_back),
         ):
             add(kernel, f"{name} {reverse}", build)
+
+
+def wide_lstm(draw, dtype):
+    """Several tiles: B 5, H 8, and lengths."""
+    return (
+        draw(2, 5, 4),
+        draw(32, 4),
+        draw(32, 8),
+        draw(32),
+        draw(5, 8),
+        draw(5, 8),
+        np.array([2, 1, 2, 0, 2]),
+        False,
+    )
+
+
+def wide_lstm_back(draw, dtype):
+    x, w_ih, w_hh, bias, h0, c0, *a = wide_lstm(draw, dtype)
+    hs, h, c, gates, cells = reference.lstm(x, w_ih, w_hh, bias, h0, c0, *a)
+    return draw(2, 5, 8), draw(5, 8), draw(5, 8), x, w_ih, w_hh, h0, c0, hs, gates, cells, *a
+
+
+def wide_gru(draw, dtype):
+    return draw(2, 9, 4), draw(15, 4), draw(15, 5), draw(15), draw(15), draw(9, 5), None, True
+
+
+def wide_gru_back(draw, dtype):
+    x, w_ih, w_hh, b_ih, b_hh, h0, *a = wide_gru(draw, dtype)
+    hs, h, gates = reference.gru(x, w_ih, w_hh, b_ih, b_hh, h0, *a)
+    return draw(2, 9, 5), draw(9, 5), x, w_ih, w_hh, h0, hs, gates, *a
+
+
+add("lstm", "wide", wide_lstm)
+add("lstm_backward", "wide", wide_lstm_back)
+add("gru", "wide", wide_gru)
+add("gru_backward", "wide", wide_gru_back)
 add("lstm_cell", "odd", lambda draw, dtype: (draw(3, 8), draw(3, 2)))
 add("lstm_cell_backward", "odd", lambda draw, dtype: tuple(draw(3, n) for n in (2, 2, 8, 2, 2)))
 add("gru_cell", "odd", lambda draw, dtype: (draw(3, 6), draw(3, 6), draw(3, 2)))
