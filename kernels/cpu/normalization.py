@@ -36,7 +36,7 @@ def normalize(x, weight, bias, eps, across_batch, center):
     if _sets_are_columns(x, across_batch):
         if in_vectors:
             results = (y.reshape(-1), mean.reshape(-1), rstd.reshape(-1))
-            columns.forward(groups, x.reshape(-1), weight, bias, eps, center, *results)
+            columns.forward(-(-groups // LANES), groups, x.reshape(-1), weight, bias, eps, center, *results)
             return y, mean, rstd
         y, mean, rstd = normalize(_transposed(x), weight, bias, eps, True, center)
         return _transposed(y), mean, rstd
@@ -44,10 +44,7 @@ def normalize(x, weight, bias, eps, across_batch, center):
     given = (x.shape, x.reshape(-1), weight, bias, eps, across_batch, center)
     results = (y.reshape(-1), mean.reshape(-1), rstd.reshape(-1))
     chunks = _chunks(x, mean.size)
-    if chunks == 1:
-        loops.forward(0, mean.size, *given, *results)
-    else:
-        loops.forward_wide(chunks, *given, *results)
+    loops.forward(chunks, chunks, *given, *results)
     return y, mean, rstd
 
 
@@ -64,7 +61,7 @@ def normalize_backward(dy, x, weight, mean, rstd, across_batch, center):
     if _sets_are_columns(x, across_batch):
         if in_vectors:
             dx, dweight, dbias = np.empty_like(x), np.empty_like(weight), np.empty_like(weight)
-            columns.backward(groups, *given, center, dx.reshape(-1), dweight, dbias)
+            columns.backward(-(-groups // LANES), groups, *given, center, dx.reshape(-1), dweight, dbias)
             return dx, dweight, dbias
         dx, *rest = normalize_backward(_transposed(dy), _transposed(x), weight, mean, rstd, True, center)
         return _transposed(dx), *rest
@@ -73,11 +70,7 @@ def normalize_backward(dy, x, weight, mean, rstd, across_batch, center):
     # across the batch every channel is in one set only, and the chunks can share their sums
     chunks = _chunks(x, mean.size)
     dweight, dbias = np.zeros((2, chunks, groups * channels))
-    options = (across_batch, center, dx.reshape(-1))
-    if chunks == 1:
-        loops.backward(0, mean.size, x.shape, dweight[0], dbias[0], *given, *options)
-    else:
-        loops.backward_wide(chunks, x.shape, dweight, dbias, *given, *options)
+    loops.backward(chunks, chunks, x.shape, dweight, dbias, *given, across_batch, center, dx.reshape(-1))
     return dx, dweight.sum(axis=0).astype(x.dtype), dbias.sum(axis=0).astype(x.dtype)
 
 

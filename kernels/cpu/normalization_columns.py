@@ -7,7 +7,8 @@ sums of several threads have to be put together. Formulas, sums in float64 and e
 
 import numpy as np
 
-from ..jit import njit, prange
+from ..jit import njit
+from ..pool import parallel
 from .rows import load_some, store_some
 from .simd import LANES, fma, splat, store, widen
 
@@ -44,9 +45,10 @@ def _statistics(x, j, left, width, eps, center, mean, rstd, numbers):
         numbers[LANES + c] = numbers[c] - np.float64(mean[j + c])  # what float32 cannot say of μ
 
 
-@njit
-def forward_strip(j, width, x, weight, bias, eps, center, y, mean, rstd):
+@parallel
+def forward(strip, width, x, weight, bias, eps, center, y, mean, rstd):
     """Columns j … j + LANES − 1, as many of them as there are."""
+    j = strip * LANES
     left = width - j
     numbers, rest = np.empty(2 * LANES), np.zeros(LANES, np.float32)
     _statistics(x, j, left, width, eps, center, mean, rstd, numbers)
@@ -58,9 +60,10 @@ def forward_strip(j, width, x, weight, bias, eps, center, y, mean, rstd):
         store_some(y, i, left, fma((load_some(x, i, left) - high) - low, scale, b))
 
 
-@njit
-def backward_strip(j, width, dy, x, weight, mean, rstd, center, dx, dweight, dbias):
+@parallel
+def backward(strip, width, dy, x, weight, mean, rstd, center, dx, dweight, dbias):
     """The same columns: dx, dweight, dbias."""
+    j = strip * LANES
     left = width - j
     mu, r = load_some(mean, j, left), load_some(rstd, j, left)
     zero, _ = widen(splat(x, 0))
@@ -84,15 +87,3 @@ def backward_strip(j, width, dy, x, weight, mean, rstd, center, dx, dweight, dbi
     for i in range(j, x.size, width):
         d, hat = load_some(dy, i, left), (load_some(x, i, left) - mu) * r
         store_some(dx, i, left, (fma(d, w, -mean_g) - hat * mean_gx) * r)
-
-
-@njit(parallel=True)
-def forward(width, x, weight, bias, eps, center, y, mean, rstd):
-    for strip in prange(-(-width // LANES)):
-        forward_strip(strip * LANES, width, x, weight, bias, eps, center, y, mean, rstd)
-
-
-@njit(parallel=True)
-def backward(width, dy, x, weight, mean, rstd, center, dx, dweight, dbias):
-    for strip in prange(-(-width // LANES)):
-        backward_strip(strip * LANES, width, dy, x, weight, mean, rstd, center, dx, dweight, dbias)

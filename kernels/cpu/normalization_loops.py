@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..jit import njit, prange
+from ..jit import njit
+from ..pool import parallel
 
 
 @njit
@@ -87,31 +88,15 @@ def _backward_set(s, shape, dweight, dbias, dy, x, weight, mean, rstd, across_ba
                 dx[i] = r * (w * dy[i] - mean_g - (x[i] - mu) * r * mean_gx)
 
 
-# ── all sets: by one thread, and by several ──────────────────────────────────────────────────────
-@njit
-def forward(start, stop, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
-    for s in range(start, stop):
+# ── a chunk of the sets ──────────────────────────────────────────────────────────────────────────
+@parallel
+def forward(chunk, chunks, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
+    for s in range(chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks):
         _forward_set(s, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd)
 
 
-@njit(parallel=True)
-def forward_wide(chunks, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
-    sets = mean.size
-    for chunk in prange(chunks):
-        start, stop = chunk * sets // chunks, (chunk + 1) * sets // chunks
-        forward(start, stop, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd)
-
-
-@njit
-def backward(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
-    for s in range(start, stop):
-        _backward_set(s, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx)
-
-
-@njit(parallel=True)
-def backward_wide(chunks, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
-    sets = mean.size
-    for chunk in prange(chunks):
-        start, stop = chunk * sets // chunks, (chunk + 1) * sets // chunks
-        dw, db = dweight[chunk], dbias[chunk]
-        backward(start, stop, shape, dw, db, dy, x, weight, mean, rstd, across_batch, center, dx)
+@parallel
+def backward(chunk, chunks, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+    dw, db = dweight[chunk], dbias[chunk]
+    for s in range(chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks):
+        _backward_set(s, shape, dw, db, dy, x, weight, mean, rstd, across_batch, center, dx)

@@ -15,7 +15,8 @@ Three ways in which a set may lie in memory:
 
 import numpy as np
 
-from ..jit import njit, prange
+from ..jit import njit
+from ..pool import parallel
 from .rows import load_or, load_some, store_some
 from .simd import fma, lanes, splat, total, widen
 
@@ -84,11 +85,11 @@ def _forward_block(x, first, length, w, b, mu, r, y):
         store_some(y, i, left, fma(v, scale, b))
 
 
-@njit
-def forward(start, stop, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
-    """Sets start … stop − 1, by rows or blocks."""
+@parallel
+def forward(chunk, chunks, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
+    """A chunk of the sets, by rows or blocks."""
     _, _, channels, length = shape
-    for s in range(start, stop):
+    for s in range(chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks):
         g, first, last, step = _layout(s, shape, across_batch)
         mu, r = _statistics(x, first, last, step, channels * length, eps, center)
         mean[s], rstd[s] = mu, r
@@ -99,14 +100,6 @@ def forward(start, stop, shape, x, weight, bias, eps, across_batch, center, y, m
             else:
                 for c in range(channels):
                     _forward_block(x, at + c * length, length, weight[k + c], bias[k + c], mu, r, y)
-
-
-@njit(parallel=True)
-def forward_wide(chunks, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
-    sets = mean.size
-    for chunk in prange(chunks):
-        start, stop = chunk * sets // chunks, (chunk + 1) * sets // chunks
-        forward(start, stop, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd)
 
 
 # ── gradients ────────────────────────────────────────────────────────────────────────────────────
@@ -175,7 +168,7 @@ def _fold(near, dweight, dbias):
 
 
 @njit
-def backward_rows(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, center, dx):
+def _backward_rows(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, center, dx):
     """Sets start … stop − 1 with L = 1."""
     _, groups, channels, _ = shape
     near = np.zeros(2 * dweight.size, np.float32)
@@ -190,7 +183,7 @@ def backward_rows(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd,
 
 
 @njit
-def backward_blocks(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+def _backward_blocks(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
     """Sets start … stop − 1 with L > 1."""
     _, _, channels, length = shape
     for s in range(start, stop):
@@ -211,20 +204,12 @@ def backward_blocks(start, stop, shape, dweight, dbias, dy, x, weight, mean, rst
                 _dx_of_block(dy, x, at + c * length, length, weight[k + c], mu, r, mean_g, mean_gx, dx)
 
 
-@njit
-def backward(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+@parallel
+def backward(chunk, chunks, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+    """A chunk of the sets, with sums of its own for weight and bias."""
+    start, stop = chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks
+    dw, db = dweight[chunk], dbias[chunk]
     if shape[3] == 1 and not across_batch:
-        backward_rows(start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, center, dx)
+        _backward_rows(start, stop, shape, dw, db, dy, x, weight, mean, rstd, center, dx)
     else:
-        backward_blocks(
-            start, stop, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx
-        )
-
-
-@njit(parallel=True)
-def backward_wide(chunks, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
-    sets = mean.size
-    for chunk in prange(chunks):
-        start, stop = chunk * sets // chunks, (chunk + 1) * sets // chunks
-        dw, db = dweight[chunk], dbias[chunk]
-        backward(start, stop, shape, dw, db, dy, x, weight, mean, rstd, across_batch, center, dx)
+        _backward_blocks(start, stop, shape, dw, db, dy, x, weight, mean, rstd, across_batch, center, dx)
