@@ -1,24 +1,19 @@
-"""Compiled loops of softmax: one thread a row, a row in cache for all its passes."""
+"""Softmax by plain compiled loops over rows: for float64, and where there are no vectors."""
 
 import numpy as np
 
-from ..jit import njit, prange
+from ..jit import njit
+from ..pool import parallel
 from . import vector_math as math
 from .row_loops import dot, largest, total
-
-NO_MASK = np.empty((0, 0), np.bool_)
-"""Stands for "no mask": one compiled function serves both."""
+from .threads import PIECE
 
 
 @njit
 def _shift(row, seen, out):
     """out = row − its maximum, −∞ where masked. (A row of −∞ alone is left as it is.)"""
-    if seen.size:
-        for v in range(row.size):
-            out[v] = row[v] if seen[v] else row.dtype.type(-np.inf)
-    else:
-        for v in range(row.size):
-            out[v] = row[v]
+    for v in range(row.size):
+        out[v] = row[v] if not seen.size or seen[v] else row.dtype.type(-np.inf)
     top = largest(out)
     if top > -np.inf:
         for v in range(row.size):
@@ -26,73 +21,48 @@ def _shift(row, seen, out):
 
 
 @njit
-def _seen(mask, n):
-    return mask[n] if mask.size else mask.reshape(-1)
-
-
-# Each formula is a plain function of a row; the parallel loop around it is two lines, and compiles faster so.
-@njit
-def _softmax(row, seen, out):
-    _shift(row, seen, out)
-    for v in range(out.size):
-        out[v] = math.exp(out[v])
-    scale = out.dtype.type(1 / total(out))
-    for v in range(out.size):
-        out[v] *= scale
-    if seen.size and not scale < np.inf:  # nothing takes part, or NaN does: 0 · scale is not 0
-        for v in range(out.size):
-            out[v] = out[v] if seen[v] else out.dtype.type(0)
-
-
-@njit(parallel=True)
-def softmax(x, mask, y):
-    for n in prange(x.shape[0]):
-        _softmax(x[n], _seen(mask, n), y[n])
-
-
-@njit
-def _softmax_backward(dy, y, dx):
-    along = dy.dtype.type(dot(y, dy))
-    for v in range(y.size):
-        dx[v] = y[v] * (dy[v] - along)
-
-
-@njit(parallel=True)
-def softmax_backward(dy, y, dx):
-    for n in prange(y.shape[0]):
-        _softmax_backward(dy[n], y[n], dx[n])
-
-
-@njit
-def _log_softmax(row, seen, out):
+def _softmax(row, seen, logarithm, out):
     _shift(row, seen, out)
     share = np.empty_like(out)
     for v in range(out.size):
         share[v] = math.exp(out[v])
-    log_total = out.dtype.type(np.log(total(share)))
+    every = total(share)
+    scale, rest = out.dtype.type(1 / every), out.dtype.type(np.log(every))
     for v in range(out.size):
-        out[v] -= log_total
-    if seen.size and not log_total > -np.inf:  # nothing takes part, or NaN does
-        for v in range(out.size):
-            out[v] = out[v] if seen[v] else out.dtype.type(-np.inf)
+        if seen.size and not seen[v]:  # also in a row that sees nothing: 0 · ∞ is not 0
+            out[v] = -np.inf if logarithm else 0
+        else:
+            out[v] = out[v] - rest if logarithm else share[v] * scale
 
 
-@njit(parallel=True)
-def log_softmax(x, mask, y):
-    for n in prange(x.shape[0]):
-        _log_softmax(x[n], _seen(mask, n), y[n])
+@parallel
+def forward(task, x, seen, step, size, logarithm, y):
+    """Rows of softmax or log-softmax; ``step`` from one row's mask to the next (0: one for all)."""
+    height = max(1, PIECE // size)
+    for n in range(task * height, min(x.size // size, (task + 1) * height)):
+        row = slice(n * size, (n + 1) * size)
+        _softmax(x[row], seen[n * step : n * step + size], logarithm, y[row])
 
 
 @njit
-def _log_softmax_backward(dy, y, dx):
+def _backward(dy, y, logarithm, dx):
+    """dx = y (dy − Σ y dy), or dy − eʸ Σ dy over the entries with y > −∞."""
+    if not logarithm:
+        along = dy.dtype.type(dot(y, dy))
+        for v in range(y.size):
+            dx[v] = y[v] * (dy[v] - along)
+        return
     for v in range(y.size):
-        dx[v] = dy[v] if y[v] > -np.inf or y[v] != y[v] else dy.dtype.type(0)
+        dx[v] = dy[v] if y[v] != -np.inf else dy.dtype.type(0)
     along = dy.dtype.type(total(dx))
     for v in range(y.size):
         dx[v] -= math.exp(y[v]) * along
 
 
-@njit(parallel=True)
-def log_softmax_backward(dy, y, dx):
-    for n in prange(y.shape[0]):
-        _log_softmax_backward(dy[n], y[n], dx[n])
+@parallel
+def backward(task, dy, y, size, logarithm, dx):
+    """Rows of the gradient of softmax or log-softmax."""
+    height = max(1, PIECE // size)
+    for n in range(task * height, min(y.size // size, (task + 1) * height)):
+        row = slice(n * size, (n + 1) * size)
+        _backward(dy[row], y[row], logarithm, dx[row])
