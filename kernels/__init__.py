@@ -18,7 +18,9 @@ import sys
 
 from numpy import ndarray
 
-__all__ = ["FLOORS", "floor", "has_numba", "host", "of", "use"]
+from .precision import is_precise, precise
+
+__all__ = ["FLOORS", "floor", "has_numba", "host", "is_precise", "of", "precise", "use"]
 
 FLOORS = ("reference", "cpu", "cuda")
 

@@ -1,23 +1,45 @@
 """Convolution: which algorithm serves which arrays.
 
+winograd  3 × 3 at every position, float32, 16 channels and more (``winograd.py``)
 columns   im2col and BLAS (``convolution_columns.py``): every dtype, every machine
 """
 
+import numpy as np
+
 from . import convolution_columns as columns
+from . import simd
 
 __all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
+
+CHANNELS = 16
+"""With fewer input or output channels Winograd's transforms cost more than they save."""
 
 
 def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
     """y[b, k, o] = φ(bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o·stride + j·dilation − padding₀])."""
+    if _by_winograd(weight.shape, stride, dilation, groups, x.dtype):
+        from . import winograd
+
+        return winograd.conv(x, weight, bias, padding, activation)
     return columns.conv(x, weight, bias, stride, padding, dilation, groups, activation)
 
 
 def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
     """dx[b, c, i] = Σ_{k, j, o: o·stride + j·dilation − padding₀ = i} weight[k, c, j] · dy[b, k, o]."""
+    if _by_winograd(weight.shape, stride, dilation, groups, dy.dtype):
+        from . import winograd
+
+        return winograd.input_gradient(dy, weight, x_shape, padding)
     return columns.conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups)
 
 
 def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups):
     """dW[k, c, j] = Σ_{b, o} dy[b, k, o] · x[b, c, o·stride + j·dilation − padding₀]."""
     return columns.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
+
+
+def _by_winograd(weight_shape, stride, dilation, groups, dtype):
+    """Whether ``winograd.py`` serves: 3 × 3, nothing strided, dilated or grouped, and channels enough."""
+    if not simd.LANES or dtype != np.float32 or weight_shape[2:] != (3, 3) or groups != 1:
+        return False
+    return all(s == 1 for s in (*stride, *dilation)) and min(weight_shape[:2]) >= CHANNELS
