@@ -1,146 +1,151 @@
-"""The optimizer steps: one pass over memory each, in place.
+"""The optimizer steps: one pass over memory each, in place, a vector at a time.
 
-Every formula is written once, for a range of entries; ``_wide`` gives ranges to threads.
+Equal to ``reference/optimizer.py``, entry by entry, in the dtype of the parameter. Memory is the whole cost:
+the largest error of a float32 step against float64 is 2e-7 of the largest entry.
 """
 
 import numpy as np
 
-from ..jit import njit, prange
+from ..jit import njit
+from ..pool import parallel
 from .row_loops import dot
+from .rows import load_some, sqrt, step, store_some
+from .simd import LANES
+
+if LANES:
+    from .simd import fma, splat, total, widen
 
 __all__ = ["sgd_step", "adam_step", "adagrad_step", "clip_global_norm"]
 
-SMALL = 1 << 16
-"""Below so many entries one thread is quicker than waking the others."""
-
 CHUNK = 1 << 14
-"""Entries that are summed together. Chunks are added in order, so a sum does not depend on threads."""
+"""Entries of one task, and those that are summed together: the order of addition is that of the chunks."""
 
 
 def sgd_step(param, grad, buffer, lr, momentum, dampening, weight_decay, nesterov, first):
     """v = g if first else μ·v + (1 − dampening)·g;  param −= lr · (g + μ·v if nesterov else v)."""
     if buffer is None:
-        lr, weight_decay = _like(param, lr, weight_decay)
-        _run(param, _sgd, _sgd_wide, _flat(param), _flat(grad), lr, weight_decay)
+        _sgd(_tasks(param), _flat(param), _flat(grad), float(lr), float(weight_decay))
         return
-    keep, take = (0, 1) if first else (momentum, 1 - dampening)
-    direct, through = (1, momentum) if nesterov else (0, 1)
-    numbers = _like(param, lr, keep, take, weight_decay, direct, through)
-    _run(param, _momentum, _momentum_wide, _flat(param), _flat(grad), _flat(buffer), bool(first), *numbers)
+    keep, take = (0.0, 1.0) if first else (float(momentum), 1.0 - dampening)
+    direct, through = (1.0, float(momentum)) if nesterov else (0.0, 1.0)
+    arrays = (_flat(param), _flat(grad), _flat(buffer))
+    _momentum(
+        _tasks(param), *arrays, bool(first), float(lr), keep, take, float(weight_decay), direct, through
+    )
 
 
 def adam_step(param, grad, m, v, lr, beta1, beta2, eps, weight_decay, decoupled, step):
     """m = β₁m + (1−β₁)g;  v = β₂v + (1−β₂)g²;  param −= lr · (m/(1−β₁ᵗ)) / (√(v/(1−β₂ᵗ)) + eps)."""
-    shrink, decay = (1 - lr * weight_decay, 0) if decoupled else (1, weight_decay)
-    rate, scale = lr / (1 - beta1**step), 1 / (1 - beta2**step)
-    numbers = _like(param, rate, scale, beta1, 1 - beta1, beta2, 1 - beta2, eps, shrink, decay)
-    _run(param, _adam, _adam_wide, _flat(param), _flat(grad), _flat(m), _flat(v), *numbers)
+    shrink, decay = (1.0 - lr * weight_decay, 0.0) if decoupled else (1.0, float(weight_decay))
+    rate, scale = float(lr) / (1 - beta1**step), 1.0 / (1 - beta2**step)
+    moments = (float(beta1), 1.0 - beta1, float(beta2), 1.0 - beta2)
+    arrays = (_flat(param), _flat(grad), _flat(m), _flat(v))
+    _adam(_tasks(param), *arrays, rate, scale, *moments, float(eps), shrink, decay)
 
 
 def adagrad_step(param, grad, total, lr, eps, weight_decay):
     """total += g²;  param −= lr · g / (√total + eps)."""
-    numbers = _like(param, lr, eps, weight_decay)
-    _run(param, _adagrad, _adagrad_wide, _flat(param), _flat(grad), _flat(total), *numbers)
+    arrays = (_flat(param), _flat(grad), _flat(total))
+    _adagrad(_tasks(param), *arrays, float(lr), float(eps), float(weight_decay))
 
 
 def clip_global_norm(grads, max_norm):
     """All grads times min(1, max_norm / (‖·‖ + 1e-6)) → ‖·‖ before, new grads; sums in float64."""
-    total = 0.0
-    for g in grads:
-        partial = np.zeros(-(-g.size // CHUNK))
-        (_squares if g.size < SMALL else _squares_wide)(_flat(g), partial)
-        for part in partial.tolist():
-            total += part
-    norm = total**0.5
+    counts = [_tasks(g) for g in grads]
+    partial, at = np.empty(sum(counts)), 0
+    for g, count in zip(grads, counts, strict=True):
+        squares = _squares if LANES and g.dtype == np.float32 else _squares_plain
+        squares(count, _flat(g), partial[at : at + count])
+        at += count
+    norm = sum(partial.tolist()) ** 0.5
     factor = min(1.0, max_norm / (norm + 1e-6)) if np.isfinite(norm) else 1.0
     dtype = grads[0].dtype if grads else np.float32
-    return np.array(norm, dtype), [np.array(g * g.dtype.type(factor), g.dtype) for g in grads]
+    return np.array(norm, dtype), [_scaled(g, factor, count) for g, count in zip(grads, counts, strict=True)]
+
+
+def _scaled(g, factor, count):
+    y = np.empty_like(g)
+    if count < 2:
+        return np.multiply(g, g.dtype.type(factor), out=y)
+    _scale(count, _flat(g), factor, _flat(y))
+    return y
 
 
 def _flat(x):
     return x.reshape(-1)  # a view: every array is contiguous
 
 
-def _like(x, *numbers):
-    """The numbers in the dtype of x, lest float32 be computed in float64."""
-    return tuple(x.dtype.type(n) for n in numbers)
+def _tasks(x):
+    return -(-x.size // CHUNK)
 
 
-def _run(param, narrow, wide, *arguments):
-    if param.size < SMALL:
-        narrow(0, param.size, *arguments)
-    else:
-        wide(*arguments)
+# ── a task is a chunk ────────────────────────────────────────────────────────────────────────────
+@njit(forceinline=True)
+def _entries(task, x):
+    """Where the vectors of the chunk start."""
+    return range(task * CHUNK, min(x.size, (task + 1) * CHUNK), step(x))
 
 
-@njit
-def _sgd(start, stop, param, grad, lr, decay):
-    for i in range(start, stop):
-        param[i] -= lr * (grad[i] + decay * param[i])
+@parallel
+def _sgd(task, param, grad, lr, decay):
+    for i in _entries(task, param):
+        left = param.size - i
+        p = load_some(param, i, left)
+        store_some(param, i, left, p - (load_some(grad, i, left) + p * decay) * lr)
 
 
-@njit
-def _momentum(start, stop, param, grad, buffer, first, lr, keep, take, decay, direct, through):
-    for i in range(start, stop):
-        g = grad[i] + decay * param[i]
-        v = g if first else keep * buffer[i] + take * g
-        buffer[i] = v
-        param[i] -= lr * (direct * g + through * v)
+@parallel
+def _momentum(task, param, grad, buffer, first, lr, keep, take, decay, direct, through):
+    for i in _entries(task, param):
+        left = param.size - i
+        p = load_some(param, i, left)
+        g = load_some(grad, i, left) + p * decay
+        v = g if first else load_some(buffer, i, left) * keep + g * take
+        store_some(buffer, i, left, v)
+        store_some(param, i, left, p - (g * direct + v * through) * lr)
 
 
-@njit
-def _adam(start, stop, param, grad, m, v, rate, scale, beta1, rest1, beta2, rest2, eps, shrink, decay):
-    for i in range(start, stop):
-        p = param[i] * shrink
-        g = grad[i] + decay * p
-        m[i] = beta1 * m[i] + rest1 * g
-        v[i] = beta2 * v[i] + rest2 * (g * g)
-        param[i] = p - rate * m[i] / (np.sqrt(v[i] * scale) + eps)
+@parallel
+def _adam(task, param, grad, m, v, rate, scale, beta1, rest1, beta2, rest2, eps, shrink, decay):
+    for i in _entries(task, param):
+        left = param.size - i
+        p = load_some(param, i, left) * shrink
+        g = load_some(grad, i, left) + p * decay
+        new_m = load_some(m, i, left) * beta1 + g * rest1
+        new_v = load_some(v, i, left) * beta2 + g * g * rest2
+        store_some(m, i, left, new_m)
+        store_some(v, i, left, new_v)
+        store_some(param, i, left, p - new_m * rate / (sqrt(new_v * scale) + eps))
 
 
-@njit
-def _adagrad(start, stop, param, grad, total, lr, eps, decay):
-    for i in range(start, stop):
-        g = grad[i] + decay * param[i]
-        total[i] += g * g
-        param[i] -= lr * g / (np.sqrt(total[i]) + eps)
+@parallel
+def _adagrad(task, param, grad, total, lr, eps, decay):
+    for i in _entries(task, param):
+        left = param.size - i
+        p = load_some(param, i, left)
+        g = load_some(grad, i, left) + p * decay
+        new_total = load_some(total, i, left) + g * g
+        store_some(total, i, left, new_total)
+        store_some(param, i, left, p - g * lr / (sqrt(new_total) + eps))
 
 
-@njit
-def _squares(x, partial):
-    for c in range(partial.size):
-        chunk = x[c * CHUNK : (c + 1) * CHUNK]
-        partial[c] = dot(chunk, chunk)
+@parallel
+def _scale(task, x, factor, y):
+    for i in _entries(task, x):
+        store_some(y, i, x.size - i, load_some(x, i, x.size - i) * factor)
 
 
-@njit(parallel=True)
-def _squares_wide(x, partial):
-    for c in prange(partial.size):
-        chunk = x[c * CHUNK : (c + 1) * CHUNK]
-        partial[c] = dot(chunk, chunk)
+@parallel
+def _squares(task, x, partial):
+    """Σ x² of a chunk of float32: every product exact, every sum in float64."""
+    low, high = widen(splat(x, 0))
+    for i in _entries(task, x):
+        a, b = widen(load_some(x, i, x.size - i))
+        low, high = fma(a, a, low), fma(b, b, high)
+    partial[task] = total(low + high)
 
 
-@njit(parallel=True)
-def _sgd_wide(param, grad, lr, decay):
-    for c in prange(-(-param.size // CHUNK)):
-        _sgd(c * CHUNK, min(param.size, (c + 1) * CHUNK), param, grad, lr, decay)
-
-
-@njit(parallel=True)
-def _momentum_wide(param, grad, buffer, first, lr, keep, take, decay, direct, through):
-    for c in prange(-(-param.size // CHUNK)):
-        start, stop = c * CHUNK, min(param.size, (c + 1) * CHUNK)
-        _momentum(start, stop, param, grad, buffer, first, lr, keep, take, decay, direct, through)
-
-
-@njit(parallel=True)
-def _adam_wide(param, grad, m, v, rate, scale, beta1, rest1, beta2, rest2, eps, shrink, decay):
-    for c in prange(-(-param.size // CHUNK)):
-        start, stop = c * CHUNK, min(param.size, (c + 1) * CHUNK)
-        _adam(start, stop, param, grad, m, v, rate, scale, beta1, rest1, beta2, rest2, eps, shrink, decay)
-
-
-@njit(parallel=True)
-def _adagrad_wide(param, grad, total, lr, eps, decay):
-    for c in prange(-(-param.size // CHUNK)):
-        _adagrad(c * CHUNK, min(param.size, (c + 1) * CHUNK), param, grad, total, lr, eps, decay)
+@parallel
+def _squares_plain(task, x, partial):
+    chunk = x[task * CHUNK : (task + 1) * CHUNK]
+    partial[task] = dot(chunk, chunk)
