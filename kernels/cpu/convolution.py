@@ -35,6 +35,10 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
 
 def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups):
     """dW[k, c, j] = Σ_{b, o} dy[b, k, o] · x[b, c, o·stride + j·dilation − padding₀]."""
+    if _by_winograd(weight_shape, stride, dilation, groups, dy.dtype):
+        from . import winograd_weights
+
+        return winograd_weights.weight_gradient(dy, x, weight_shape, padding)
     return columns.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
 
 

@@ -11,7 +11,7 @@ from .simd import LANES
 from .winograd_tiles import COPIES, LINE, PAIRS, SCRATCH, aligned, copy_in, copy_out, plan
 from .winograd_transforms import input_tiles, kernel, output_tiles
 
-__all__ = ["conv", "input_gradient"]
+__all__ = ["conv", "input_gradient", "tile_size"]
 
 PANEL = 16
 """Filters whose U lie side by side."""
@@ -48,7 +48,7 @@ def _panel(m, w, filters, panel, channels, u, u_at):
 
 
 @njit
-def _transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v_step):
+def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v_step):
     """V of channels [c0, c1) of tiles [first, first + tiles): v[v_at + f · v_step + c · wide + tile]."""
     size = image[1] * image[2]
     scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
@@ -122,7 +122,7 @@ def _blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation,
         first = block * BLOCK
         tiles = min(BLOCK, total - first)
         wide = -(-tiles // LANES) * LANES
-        _transform(m, x, image, grid, padding, first, tiles, wide, 0, channels, v, 0, v_step)
+        transform(m, x, image, grid, padding, first, tiles, wide, 0, channels, v, 0, v_step)
         for k in range(0, width, CHUNK * PANEL):
             rows = min(CHUNK * PANEL, width - k)
             _multiply(m, u, k * n2 * channels, channels, v, 0, v_step, wide, rows, sums)
@@ -143,7 +143,7 @@ def _stage(task, m, x, image, grid, padding, total, v):
     wide = -(-tiles // LANES) * LANES
     v_step = channels * BLOCK + LANES
     at = task // shares * n2 * v_step
-    _transform(m, x, image, grid, padding, first, tiles, wide, c, min(channels, c + SHARE), v, at, v_step)
+    transform(m, x, image, grid, padding, first, tiles, wide, c, min(channels, c + SHARE), v, at, v_step)
 
 
 @parallel
@@ -179,28 +179,38 @@ def input_gradient(dy, weight, x_shape, padding):
     return _apply(dy, filters, (8, 9, step, -1), corner, np.empty(0, np.float32), None, x_shape[1:])
 
 
+def tile_size():
+    """The side m of an output tile: 4, in precise mode 2."""
+    return 2 if is_precise() else 4
+
+
+def flat(x):
+    """The numbers of an array in C order, one after the other."""
+    return np.ascontiguousarray(x).reshape(-1)
+
+
 def _apply(x, weight, filters, padding, bias, activation, out):
     """Convolve with the filters at weight[at + k · lane + c · step + j · tap]; ``out`` (K, rows, columns)."""
-    m = 2 if is_precise() else 4
+    m = tile_size()
     batch, channels = x.shape[:2]
     y = np.empty((batch, *out), np.float32)
     grid = (-(-out[1] // m), -(-out[2] // m))
     total, n2 = batch * grid[0] * grid[1], (m + 2) ** 2
-    x_flat, w_flat, y_flat = (np.ascontiguousarray(a).reshape(-1) for a in (x, weight, y))
+    x_flat, w_flat, y_flat = flat(x), flat(weight), flat(y)
     image, activation = x.shape[1:], ACTIVATIONS[activation]
     blocks, panels = -(-total // BLOCK), -(-out[0] // PANEL)
     if blocks <= FEW:
-        v = _aligned(blocks * n2 * (channels * BLOCK + LANES))
+        v = aligned_array(blocks * n2 * (channels * BLOCK + LANES))
         _stage(blocks * -(-channels // SHARE), m, x_flat, image, grid, padding, total, v)
         _filters(panels, m, w_flat, filters, channels, grid, total, v, bias, activation, y_flat, out)
     else:
-        u, tasks = _aligned(panels * n2 * channels * PANEL), min(TASKS, blocks)
+        u, tasks = aligned_array(panels * n2 * channels * PANEL), min(TASKS, blocks)
         _panels(panels, m, w_flat, filters, channels, u)
         _blocks(tasks, tasks, m, x_flat, image, grid, padding, total, u, bias, activation, y_flat, out)
     return y
 
 
-def _aligned(size):
+def aligned_array(size):
     """As ``winograd_tiles.aligned``."""
     room = np.empty(size + 16, np.float32)
     skip = -room.ctypes.data % 64 // 4
