@@ -4,11 +4,11 @@ import numpy as np
 
 from .launch import BLOCK, cached, cuda, device, kernel, smaller
 
-__all__ = ["arg_kernels", "topk_kernel"]
+__all__ = ["arg_kernels", "precedes", "topk_kernel"]
 
 
 @device
-def _precedes(a, i, b, j):
+def precedes(a, i, b, j):
     """Does entry i with value a come before entry j with value b, falling, NaN first, then by position?
 
     A position < 0 is no entry and comes last.
@@ -24,14 +24,14 @@ def _precedes(a, i, b, j):
 def _precedes_rising(a, i, b, j):
     """The same, rising (and NaN first again)."""
     if i < 0 or j < 0 or a != a or b != b:
-        return _precedes(a, i, b, j)
+        return precedes(a, i, b, j)
     return a < b or (a == b and i < j)
 
 
 @cached
 def arg_kernels(kind, dtype):
     """(a block a row, a thread a line) finding the first maximum or minimum."""
-    first, T = (_precedes if kind == "max" else _precedes_rising), dtype.type
+    first, T = (precedes if kind == "max" else _precedes_rising), dtype.type
 
     @kernel
     def tree(y, x, rows, length):
@@ -102,8 +102,8 @@ def topk_kernel(dtype):
                 best, place = T(0), np.int64(-1)
                 for i in range(first + t, last, cuda.blockDim.x):
                     v, name = x[base + i], _source(names, has_names, base + i) - (0 if has_names else base)
-                    fresh = j == 0 or _precedes(won, won_place, v, name)
-                    if fresh and _precedes(v, name, best, place):
+                    fresh = j == 0 or precedes(won, won_place, v, name)
+                    if fresh and precedes(v, name, best, place):
                         best, place = v, name
                 cuda.syncthreads()
                 best_value[t] = best
@@ -111,7 +111,7 @@ def topk_kernel(dtype):
                 cuda.syncthreads()
                 half = cuda.blockDim.x // 2
                 while half > 0:
-                    if t < half and _precedes(
+                    if t < half and precedes(
                         best_value[t + half], best_place[t + half], best_value[t], best_place[t]
                     ):
                         best_value[t] = best_value[t + half]

@@ -61,8 +61,9 @@ MAX_BLOCKS = 2 if SIMULATOR else 1 << 16
 """Blocks of a launch, at most: enough to fill any device, and the loops do the rest."""
 
 __all__ = [
-    "BLOCK", "HOLD", "IMPLEMENTATION", "SIMULATOR", "cached", "cuda", "device", "fits", "kernel", "larger",
-    "launch", "launch_blocks", "launch_each", "launch_rows", "lean_kernel", "math", "row_max", "row_sum",
+    "BLOCK", "HOLD", "IMPLEMENTATION", "SIMULATOR", "cached", "cuda", "device", "fits", "fold_max",
+    "fold_sum", "kernel", "larger",
+    "launch", "launch_blocks", "launch_each", "launch_rows", "lean_kernel", "math", "row_sum",
     "smaller", "top_of",
 ]  # fmt: skip
 
@@ -142,18 +143,16 @@ def top_of(a, b):
 
 
 # ── sums over the threads of a row, through shared memory ────────────────────────────────────────
-# ``scratch`` has BLOCK entries of shared memory. blockDim.x, a power of two, threads share a row, and a
-# block has blockDim.y rows. Halves are folded onto each other: log₂ steps, always in the same order. Every
-# thread of the block must come here. The first barrier lets the last use of scratch end.
+# ``scratch`` has an entry of shared memory for each thread; those that share a row, a power of two of them,
+# begin at ``first``. Halves are folded onto each other: log₂ steps, always in the same order. Every thread of
+# the block must come here. The first barrier lets the last use of scratch end.
 @device
-def row_sum(scratch, value):
-    """The sum of every thread's value, given to every thread of the row."""
-    t = cuda.threadIdx.x
-    first = cuda.threadIdx.y * cuda.blockDim.x
+def fold_sum(scratch, value, t, first, width):
+    """The sum of the values of ``width`` threads, of which this is number t, given to each."""
     cuda.syncthreads()
     scratch[first + t] = value
     cuda.syncthreads()
-    half = cuda.blockDim.x // 2
+    half = width // 2
     while half > 0:
         if t < half:
             scratch[first + t] += scratch[first + t + half]
@@ -163,17 +162,22 @@ def row_sum(scratch, value):
 
 
 @device
-def row_max(scratch, value):
-    """The largest of every thread's value, given to every thread of the row; NaN wins."""
-    t = cuda.threadIdx.x
-    first = cuda.threadIdx.y * cuda.blockDim.x
+def fold_max(scratch, value, t, first, width):
+    """The largest of them; NaN wins."""
     cuda.syncthreads()
     scratch[first + t] = value
     cuda.syncthreads()
-    half = cuda.blockDim.x // 2
+    half = width // 2
     while half > 0:
         if t < half:
             scratch[first + t] = top_of(scratch[first + t], scratch[first + t + half])
         cuda.syncthreads()
         half //= 2
     return scratch[first]
+
+
+@device
+def row_sum(scratch, value):
+    """The sum of the values of a row's blockDim.x threads, given to each; a block has blockDim.y rows."""
+    first = cuda.threadIdx.y * cuda.blockDim.x
+    return fold_sum(scratch, value, cuda.threadIdx.x, first, cuda.blockDim.x)

@@ -4,15 +4,19 @@ Blocks of memory are kept when their last array goes and handed out again, so a 
 repeats the shapes of the one before allocates nothing (and never waits for the device to free).
 A block may be handed out while queued kernels still use its old content: whoever gets it queues
 behind them on the same stream, so the order stays right.
+
+What stays for good (an optimizer's state) is made under ``lasting()``, of new memory: had it taken what the
+passes of the first step left, the second step would miss it and allocate again.
 """
 
+import contextlib
 import math
 import threading
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Counters", "DeviceArray", "counters", "download", "empty", "release", "upload"]
+__all__ = ["Counters", "DeviceArray", "counters", "download", "empty", "lasting", "release", "upload"]
 
 
 @dataclass
@@ -40,6 +44,18 @@ class Counters:
 counters = Counters()
 _free = {}
 _lock = threading.Lock()
+_mode = threading.local()
+
+
+@contextlib.contextmanager
+def lasting():
+    """Arrays made meanwhile get memory of their own and leave the free list to those that come and go."""
+    before = getattr(_mode, "lasting", False)
+    _mode.lasting = True
+    try:
+        yield
+    finally:
+        _mode.lasting = before
 
 
 def block_size(nbytes):
@@ -58,7 +74,7 @@ class _Block:
     def __init__(self, size):
         self.size = size
         with _lock:
-            kept = _free.get(size)
+            kept = None if getattr(_mode, "lasting", False) else _free.get(size)
             if kept:
                 self.raw, self.views = kept.pop()
                 counters.reuses += 1

@@ -128,8 +128,15 @@ def _not_negative(optimizer, group, *names):
             raise ValueError(f"{type(optimizer).__name__}: {name} must be a number ≥ 0, got {value!r}")
 
 
-def _zeros_like(kernel, p):
-    return kernel.full(tuple(p.shape), 0, p.data.dtype)
+def _zeros_like(kernel, p, value=0):
+    """State of a parameter's shape; on a device, in memory that is not taken from passing results."""
+    make = lambda: kernel.full(tuple(p.shape), value, p.data.dtype)  # noqa: E731
+    if isinstance(p.data, np.ndarray):
+        return make()
+    from ..kernels.cuda import memory
+
+    with memory.lasting():
+        return make()
 
 
 class SGD(Optimizer):
@@ -222,7 +229,7 @@ class Adagrad(Optimizer):
     def _update(self, kernel, p, group, state):
         if not state:
             begin = group["initial_accumulator_value"]
-            state["sum"] = kernel.full(tuple(p.shape), begin, p.data.dtype)
+            state["sum"] = _zeros_like(kernel, p, begin)
         kernel.adagrad_step(p.data, p.grad, state["sum"], group["lr"], group["eps"], group["weight_decay"])
 
 

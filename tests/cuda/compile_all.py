@@ -107,8 +107,19 @@ def compile_instead(function, blocks, threads, *arguments):
 LARGE = [  # where a path depends on sizes: constants that send small sizes there
     ("product", "SLIM", 0), ("product", "PART", 8), ("tile", "FILLED", 1),
     ("reduce", "TREE", 1), ("reduce", "CHUNK", 16), ("reduce", "SERIAL_CHUNK", 8),
-    ("columns", "LONG", 1), ("launch", "HOLD", 0),
+    ("columns", "LONG", 1), ("launch", "HOLD", 0), ("attention", "HELD", {4: 4, 8: 4}), ("attention", "FILLED", 1),
 ]  # fmt: skip
+
+
+MORE = [  # sizes that choose the larger forms of a tile; too slow for the simulator
+    (
+        "attention",
+        "many queries",
+        lambda draw, dtype: (*(draw(1, 1, 40, 8) for _ in range(3)), None, True, 1.0),
+    ),
+    ("attention", "more", lambda draw, dtype: (*(draw(1, 1, 70, 8) for _ in range(3)), None, True, 1.0)),
+    ("cosine_topk", "many queries", lambda draw, dtype: (draw(40, 8), draw(50, 8), 5, False)),
+]
 
 
 def main():
@@ -118,7 +129,7 @@ def main():
 
     floor_files = {
         name: importlib.import_module(f"mmscratch.kernels.cuda.{name}")
-        for name in ("launch", "memory", "columns", "product", "reduce", "tile")
+        for name in ("launch", "memory", "attention", "columns", "product", "reduce", "tile")
     }
     dispatcher.get_current_device = lambda: types.SimpleNamespace(compute_capability=COMPUTE_CAPABILITY)
     for file in floor_files.values():
@@ -128,6 +139,8 @@ def main():
     memory._allocate = lambda size: NoMemory()
     floor = kernels.floor("cuda")
     wanted = sys.argv[1:]
+    for kernel, name, build in MORE:
+        CASES[kernel].append((name, build))
     for large in (False, True):
         if large:
             for file, name, value in LARGE:

@@ -129,6 +129,35 @@ for name, mask in MASKS.items():
 
         add("attention", f"{name} {causal}", heads)
         add("attention_backward", f"{name} {causal}", heads_back)
+
+
+def long_heads(draw, dtype, causal=False):
+    """More keys than shared memory holds (in the simulator), several tiles of queries."""
+    mask = draw(1, 1, 5, 9) > -1
+    return draw(1, 2, 5, 8), draw(1, 2, 9, 8), draw(1, 2, 9, 12), mask, causal, 0.5
+
+
+def long_heads_back(draw, dtype):
+    query, key, value, *rest = long_heads(draw, dtype)
+    return draw(1, 2, 5, 12), query, key, value, reference.attention(query, key, value, *rest)[1], 0.5
+
+
+add("attention", "long", long_heads)
+add("attention", "long, causal", functools.partial(long_heads, causal=True))
+add("attention_backward", "long", long_heads_back)
+
+
+def few_keys(draw, dtype, keys):
+    return draw(1, 1, 2, 3), draw(1, 1, keys, 3), draw(1, 1, keys, 2), None, False, 1.0
+
+
+def few_keys_back(draw, dtype, keys):
+    return draw(1, 1, 2, 2), *few_keys(draw, dtype, keys)[:3], draw(1, 1, 2, keys), 1.0
+
+
+for name, keys in (("no key", 0), ("one key", 1)):
+    add("attention", name, functools.partial(few_keys, keys=keys))
+    add("attention_backward", name, functools.partial(few_keys_back, keys=keys))
 add(
     "attention",
     "one",
@@ -339,7 +368,7 @@ def search(draw, dtype, n, k, normalized):
     return draw(3, 4), database, k, normalized
 
 
-for n, k, normalized in ((7, 3, True), (40, 5, False), (19, 19, False)):
+for n, k, normalized in ((7, 3, True), (40, 5, False), (19, 19, False), (21, 4, False), (3, 3, True)):
     add("cosine_topk", f"{n} {k} {normalized}", functools.partial(search, n=n, k=k, normalized=normalized))
 for count, seed, offset in ((10, 5, 3), (1, 2**64 - 3, 0), (0, 1, 1), (9, 1, 2**34 - 2)):
     add("random_bits", f"{count} {seed} {offset}", lambda draw, dtype, a=(count, seed, offset): a)

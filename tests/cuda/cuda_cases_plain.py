@@ -142,6 +142,12 @@ add("take", "numbers", lambda draw, dtype: (draw(5), INDEX))
 add("take", "empty", lambda draw, dtype: (draw(5, 2), np.zeros((0,), np.int64)))
 add("take_add", "rows that meet", lambda draw, dtype: (draw(2, 3, 4), INDEX, 5))
 add("take_add", "many rows", lambda draw, dtype: (draw(2, 3), INDEX, 130))
+add("take_add", "numbers", lambda draw, dtype: (draw(2, 3), INDEX, 5))
+add(
+    "take_add",
+    "a crowded row",
+    lambda draw, dtype: (draw(21, 3), np.where(draw(21) > -0.5, 6, draw.rng.integers(0, 9, 21)), 9),
+)
 add("take_add", "empty", lambda draw, dtype: (draw(0, 2), np.zeros((0,), np.int64), 3))
 for axis, other in ((0, (5, 3)), (1, (2, 5))):
     add("take_along", f"axis {axis}", lambda draw, dtype, a=(axis, other): (draw(*a[1]), INDEX, a[0]))

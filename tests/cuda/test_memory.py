@@ -67,6 +67,17 @@ def test_block_sizes_are_few_and_waste_little(memory):
     assert len({memory.block_size(n) for n in range(1, 1 << 20)}) < 50
 
 
+def test_lasting_memory_is_not_taken_from_the_free_list(memory):
+    memory.empty((1000,), np.float32)
+    with memory.lasting():
+        kept, first = moved(memory, lambda: memory.empty((1000,), np.float32))
+    _, second = moved(memory, lambda: memory.empty((1000,), np.float32))
+    assert (first.allocations, first.reuses) == (1, 0) and (second.allocations, second.reuses) == (0, 1)
+    del kept
+    _, third = moved(memory, lambda: [memory.empty((1000,), np.float32) for _ in range(2)])
+    assert third.allocations == 0, "lasting memory, too, is handed out again once its array is gone"
+
+
 def test_release_gives_memory_back(memory):
     memory.empty((777,), np.float64)
     memory.release()

@@ -75,11 +75,10 @@ def test_a_training_step_stays_on_the_device(memory):
     finally:
         gc.enable()
     assert [(d.uploads, d.downloads) for d in deltas] == [(0, 0)] * 4
-    # Adam's state is made within the first step, of memory that its passes had used; so the second step
-    # allocates that much again, and no later one anything.
-    assert deltas[0].allocations > deltas[1].allocations
-    assert [d.allocations for d in deltas[2:]] == [0, 0]
-    assert deltas[2].reuses == deltas[3].reuses > 100
+    # Adam's state, made within the first step, has memory of its own, not what the passes need again.
+    assert deltas[0].allocations > 0
+    assert [d.allocations for d in deltas[1:]] == [0, 0, 0]
+    assert deltas[1].reuses == deltas[2].reuses == deltas[3].reuses > 100
     assert all(isinstance(p.data, memory.DeviceArray) for p in model.parameters())
 
 
