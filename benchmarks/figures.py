@@ -2,6 +2,8 @@
 
 import math
 
+from .run import trusted
+
 __all__ = ["bars", "growth_figure"]
 
 COLOURS = ("#3b6fb6", "#d0743c", "#4f9d69", "#b65a8f", "#7f6bb3", "#8a8a3a", "#3f9fa8", "#a8503f", "#666666")
@@ -10,7 +12,7 @@ SIDES = {"ours": ("#3b6fb6", "o"), "torch": ("#d0743c", "s")}
 
 def bars(records, machine, path):
     """Our time over torch's, a bar a row: log axis, a line at 1, marks at the targets. → path, or None."""
-    chosen = [r for r in records if r["kind"] == "time" and r["ratio"].get("torch")]
+    chosen = [r for r in records if r["kind"] == "time" and r["ratio"].get("torch") and trusted(r)]
     if not chosen:
         return None
     plt = _pyplot()
@@ -58,7 +60,7 @@ def growth_figure(growth, path):
         return None
     plt = _pyplot()
     figure, axes = plt.subplots(2, len(growth), figsize=(3.1 * len(growth), 5.6), dpi=110, squeeze=False)
-    for (above, below), (name, series) in zip(axes.T, growth.items(), strict=True):
+    for (above, below), series in zip(axes.T, growth.values(), strict=True):
         for side, found in series["sides"].items():
             colour, marker = SIDES.get(side, ("#666666", "^"))
             style = {"color": colour, "marker": marker, "ms": 4, "lw": 1.4}
@@ -70,7 +72,7 @@ def growth_figure(growth, path):
                 p = found["memory_exponent"]
                 label = f"{side}: size^{p:.2f}"
                 below.plot(series["sizes"], [b / 1e6 for b in found["bytes"]], label=label, **style)
-        above.set_title(name, fontsize=10)
+        above.set_title(series["title"], fontsize=10)
         below.set_xlabel(series["against"], fontsize=9)
         for axis in (above, below):
             axis.set_xscale("log", base=2 if series["sizes"][-1] < 5000 else 10)

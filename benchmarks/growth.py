@@ -20,9 +20,10 @@ __all__ = ["SERIES", "Series", "exponent", "measure", "points"]
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """name; what grows; its sizes, rising; place, size → Case."""
+    """name and title; what grows; its sizes, rising; place, size → Case, beside torch."""
 
     name: str
+    title: str
     against: str
     sizes: tuple
     setup: Callable
@@ -32,7 +33,7 @@ class Series:
         small = functools.partial(self.setup, size=self.sizes[0])
         return [
             Row(
-                f"growth/{self.name}/{size}", "Growth", self.name, f"{self.against} {size}",
+                f"growth/{self.name}/{size}", "Growth", self.title, f"{self.against} {size}",
                 functools.partial(self.setup, size=size), small=small,
             )
             for size in self.sizes
@@ -57,15 +58,17 @@ def batch(place, size):
 
 
 def database(place, size):
-    return search.topk(place, n=size, queries=16)
+    case = search.topk(place, n=size, queries=16)
+    case.peers.pop("faiss", None)
+    return case
 
 
 SERIES = (
-    Series("LSTM step", "length", (8, 16, 32, 64, 128, 256), lstm),
-    Series("attention step", "length", (64, 128, 256, 512, 1024), attend),
-    Series("3×3 convolution step", "image side", (16, 32, 64, 128, 256), picture),
-    Series("VGG16 features, 64×64", "batch", (1, 2, 4, 8, 16, 32), batch),
-    Series("cosine top 10", "database", (10_000, 30_000, 100_000, 300_000), database),
+    Series("lstm", "LSTM step", "length", (8, 16, 32, 64, 128, 256), lstm),
+    Series("attention", "attention step", "length", (64, 128, 256, 512, 1024), attend),
+    Series("convolution", "3×3 convolution step", "image side", (16, 32, 64, 128, 256), picture),
+    Series("vgg", "VGG16 features, 64×64", "batch", (1, 2, 4, 8, 16, 32), batch),
+    Series("topk", "cosine top 10", "database", (10_000, 30_000, 100_000, 300_000), database),
 )
 
 
@@ -85,26 +88,28 @@ def exponent(sizes, costs):
 
 
 def measure(series, *, rounds=5, report=lambda row: None):
-    """One series → {"against", "sizes", "sides": {side: {"seconds", "bytes" or None, both exponents}}}."""
-    seconds, used = {}, {}
+    """One series → {"against", "sizes", "sides": {side: {"seconds", "bytes" or None, both exponents}}, …}."""
+    seconds, unsteady = {"ours": []}, []
     for row in series.rows():
         record = run.measure_row(row, rounds=rounds, budget=3.0)
         if record["error"] is not None:
             raise RuntimeError(f"{row.name}: {record['error']}")
         report(record)
-        seconds.setdefault("ours", []).append(record["ours"]["median"])
+        if not run.trusted(record):
+            unsteady.append(row.sizes)
+        seconds["ours"].append(record["ours"]["median"])
         for lib, peer in record["peers"].items():
-            if lib == "torch":
-                seconds.setdefault(lib, []).append(peer["median"])
-        for side in seconds:
-            used.setdefault(side, []).append(memory.measure(row.name, side))
+            seconds.setdefault(lib, []).append(peer["median"])
     sides = {}
     for side, values in seconds.items():
-        known = None if None in used[side] else used[side]
+        used = memory.measure([row.name for row in series.rows()], side)
         sides[side] = {
             "seconds": values,
-            "bytes": known,
+            "bytes": used,
             "time_exponent": exponent(series.sizes, values),
-            "memory_exponent": None if known is None else exponent(series.sizes, known),
+            "memory_exponent": None if used is None else exponent(series.sizes, used),
         }
-    return {"against": series.against, "sizes": list(series.sizes), "sides": sides}
+    return {
+        "title": series.title, "against": series.against, "sizes": list(series.sizes), "sides": sides,
+        "unsteady": unsteady,
+    }  # fmt: skip

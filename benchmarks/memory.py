@@ -1,9 +1,9 @@
 """What a call needs besides its inputs: the peak of a process of its own, less what it held before.
 
-``python -m benchmarks.memory ROW SIDE`` prints the bytes. The process first makes the call with tiny sizes,
-so that code is there, then makes the inputs, gives what is free back to the system, notes what it holds, sets
-the peak back, and makes the call twice. It loads only the library of its side. Linux alone tells all
-this; elsewhere there is no figure.
+``python -m benchmarks.memory ROW… SIDE`` prints the bytes, a line a row. The process first makes the call
+with tiny sizes, so that code is there, then makes the inputs, gives what is free back to the system, notes
+what it holds, sets the peak back, and makes the call twice. It loads only the library of its side. Linux
+alone tells all this; elsewhere there is no figure.
 """
 
 import contextlib
@@ -27,20 +27,20 @@ def available():
     return os.access(STATUS, os.R_OK) and os.access(CLEAR, os.W_OK)
 
 
-def measure(name, side, *, timeout=600):
-    """Bytes that a row's side needs, from a process of its own; None where the system cannot tell.
+def measure(names, side, *, timeout=600):
+    """Bytes that one side of each row needs, from a process of its own; None where the system cannot tell.
 
     Errors     RuntimeError with what the process said, where it failed
     """
     if not available():
         return None
     out = subprocess.run(
-        [sys.executable, "-m", "benchmarks.memory", name, side],
+        [sys.executable, "-m", "benchmarks.memory", *names, side],
         capture_output=True, text=True, check=False, timeout=timeout,
     )  # fmt: skip
     if out.returncode:
-        raise RuntimeError(f"memory of {side} in {name}: {out.stderr.strip().splitlines()[-1:]}")
-    return int(out.stdout.split()[-1])
+        raise RuntimeError(f"memory of {side} in {names[0]}: {out.stderr.strip().splitlines()[-1:]}")
+    return [int(n) for n in out.stdout.split()[-len(names) :]]
 
 
 def peak_of(row, side):
@@ -69,15 +69,18 @@ def _status(field):
     return int(re.search(rf"^{field}:\s+(\d+) kB", text, re.M).group(1)) * 1024
 
 
-def main(name, side):
-    """Print the bytes of one side of one row, or of a point of growth."""
+def main(*names_and_side):
+    """Print the bytes of one side of rows, or of points of growth (smallest first)."""
     from .growth import points
     from .rows import every
 
-    row = next((r for r in [*every(), *points()] if r.name == name), None)
-    if row is None:
-        sys.exit(f"no benchmark is named {name!r}")
-    print(peak_of(row, side))
+    *names, side = names_and_side
+    known = {row.name: row for row in [*every(), *points()]}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        sys.exit(f"usage: python -m benchmarks.memory ROW… SIDE; no row is named {unknown}")
+    for name in names:
+        print(peak_of(known[name], side), flush=True)
 
 
 if __name__ == "__main__":

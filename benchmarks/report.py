@@ -1,6 +1,6 @@
 """RESULTS.md and the lines on the terminal, from records."""
 
-from .run import judge
+from .run import judge, trusted
 
 __all__ = ["bytes_text", "counts", "line", "markdown", "rate_text", "seconds_text", "verdict_line"]
 
@@ -16,7 +16,8 @@ rounds, with the quartiles in brackets. Both sides run in one process and in tur
 each, after 60 ms of rest; results are allocated as in a user's call, by one allocator with one setting (what
 our cpu floor sets holds for the whole process, so torch gains by it too). Torch stands with the fastest of
 its layouts and modes, named in its column. Before they are timed, results are compared. A round in which
-other processes took the CPU is repeated; where that did not help, ⚠ stands beside the row.
+other processes took the CPU is repeated, and so is a row whose rounds disagree with each other; where that
+did not help, ⚠ stands beside the row, and its ratio is no result.
 
 Memory is the peak of a process of its own that runs one side only, less what it held when inputs and weights
 were there. Rates count the operations of the formula as written, or the bytes that must at least be moved.
@@ -80,6 +81,8 @@ def line(record):
         parts.append(rate_text(record) + share)
     if record["disturbed"]:
         parts.append(f"⚠ {record['disturbed']} rounds disturbed")
+    if record["unsteady"]:
+        parts.append(f"⚠ unsteady: {', '.join(record['unsteady'])}")
     return "   ".join(parts)
 
 
@@ -168,7 +171,7 @@ def table(records):
 
 def _cells(record, libraries, limited, rated):
     missed = {v.beside for v in judge(record) if v.bad}
-    warn = " ⚠" if record["disturbed"] else ""
+    warn = "" if record["error"] is not None or trusted(record) else " ⚠"
     what = ", ".join(filter(None, (record["what"], record["sizes"])))
     cells = [f"`{record['name']}`{warn}", what, record["error"] or _value(record, record["ours"])]
     for lib in libraries:
@@ -177,7 +180,7 @@ def _cells(record, libraries, limited, rated):
         variant = f" {peer['variant']}" if peer and peer["variant"] else ""
         cells += [
             _value(record, peer) + variant,
-            f"**{_number(ratio)}**" if ratio is not None else "",
+            "" if ratio is None else f"({_number(ratio)})" if warn else f"**{_number(ratio)}**",
             "" if wanted is None else f"≤ {wanted:.2f}{' missed' if lib in missed else ''}",
         ]
     if limited:
@@ -207,11 +210,12 @@ def growth_text(growth):
         "| series | against | side | time at the largest | time ~ size^ | memory there | memory ~ size^ |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: |",
     ]
-    for name, series in growth.items():
+    for series in growth.values():
         for side, found in series["sides"].items():
             seconds, used = found["seconds"], found["bytes"]
+            title = series["title"] + (" ⚠" if series["unsteady"] else "")
             cells = [
-                name, f"{series['against']} {series['sizes'][0]:,} to {series['sizes'][-1]:,}", side,
+                title, f"{series['against']} {series['sizes'][0]:,} to {series['sizes'][-1]:,}", side,
                 seconds_text(seconds[-1]), _number(found["time_exponent"]),
                 "" if used is None else bytes_text(used[-1]), _number(found["memory_exponent"]),
             ]  # fmt: skip

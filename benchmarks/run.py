@@ -10,7 +10,7 @@ from . import memory, timing
 from .place import Place, as_array
 from .timing import Stats
 
-__all__ = ["SLACK", "Verdict", "judge", "measure_row"]
+__all__ = ["SLACK", "Verdict", "judge", "measure_row", "trusted"]
 
 SLACK = 1.15
 """A target is missed by more than 15 %."""
@@ -19,7 +19,8 @@ SLACK = 1.15
 def measure_row(row, peaks=None, *, rounds=timing.ROUNDS, budget=15.0):
     """The row's record: what it is, the median and quartiles of every side, ratios, rate and share of peak.
 
-    A library that is not installed has no entry in ``peers``. What fails is written in ``error``.
+    A library that is not installed has no entry in ``peers``. What fails is written in ``error``. Sides whose
+    rounds disagree are measured again, and named in ``unsteady`` where that did not help.
     """
     record = {
         "name": row.name, "topic": row.topic, "what": row.what, "sizes": row.sizes, "kind": row.kind,
@@ -27,6 +28,7 @@ def measure_row(row, peaks=None, *, rounds=timing.ROUNDS, budget=15.0):
         "targets": dict(row.targets), "limit": row.limit, "share_wanted": row.share,
         "flops": row.flops, "moved": row.moved,
         "ours": None, "peers": {}, "ratio": {}, "rate": None, "share": None, "differs": {}, "disturbed": 0,
+        "unsteady": [],
         "error": None, "when": datetime.date.today().isoformat(),
     }  # fmt: skip
     try:
@@ -46,18 +48,26 @@ def _seconds(row, record, rounds, budget):
     case = row.setup(place)
     sides = {("ours", ""): case.ours}
     sides |= {(lib, v): call for lib, many in case.peers.items() for v, call in many.items()}
+    slower = {}
     if row.kind == "wall":
-        samples, disturbed = _wall(sides, rounds)
-        slower = {}
+
+        def measure():
+            return _wall(sides, rounds)
     else:
         _compare(case, row, record)
         estimates = {side: timing.warm_up(call, place.finish) for side, call in sides.items()}
         slower = _drop_slower(sides, estimates)
-        samples, disturbed = timing.in_turns(
-            sides, estimates, finish=place.finish, rounds=rounds, budget=budget
-        )
-    record["disturbed"] = disturbed
-    stats = {side: Stats.of(values) for side, values in samples.items()}
+
+        def measure():
+            return timing.in_turns(sides, estimates, finish=place.finish, rounds=rounds, budget=budget)
+
+    for _ in range(1 + timing.AGAIN):
+        samples, disturbed = measure()
+        stats = {side: Stats.of(values) for side, values in samples.items()}
+        unsteady = [" ".join(filter(None, side)) for side, s in stats.items() if not s.steady]
+        if not unsteady:
+            break
+    record["disturbed"], record["unsteady"] = disturbed, unsteady
     record["ours"] = dataclasses.asdict(stats.pop(("ours", "")))
     for lib in {lib for lib, _ in stats}:
         variant, best = min(((v, s) for (x, v), s in stats.items() if x == lib), key=lambda p: p[1].median)
@@ -124,11 +134,11 @@ def _memory(row, record):
     for side in ("ours", *row.libraries):
         if side != "ours" and getattr(place, side) is None:
             continue
-        used = memory.measure(row.name, side)
-        if used is None:
+        found = memory.measure([row.name], side)
+        if found is None:
             record["error"] = "this system does not tell a process's peak memory"
             return
-        stats = dataclasses.asdict(Stats.of([used]))
+        stats = dataclasses.asdict(Stats.of(found))
         if side == "ours":
             record["ours"] = stats
         else:
@@ -156,7 +166,8 @@ def ratio(ours, theirs):
 class Verdict:
     """One target of a row: beside whom ("limit", "peak"), what came, what was wanted, how it stands.
 
-    state    "met", "within 15 %", "missed", "no peer" (not installed), "not measured", "failed"
+    state    "met", "within 15 %", "missed", "no peer" (not installed), "not measured", "failed", "unsteady"
+             (the rounds disagree, or most were disturbed: nothing is known, for better or worse)
     """
 
     name: str
@@ -167,7 +178,7 @@ class Verdict:
 
     @property
     def bad(self):
-        return self.state in ("missed", "failed")
+        return self.state in ("missed", "failed", "unsteady")
 
 
 def judge(record):
@@ -177,22 +188,29 @@ def judge(record):
     verdicts = []
     for lib, wanted in record["targets"].items():
         value = record["ratio"].get(lib)
-        state = "no peer" if lib not in record["peers"] else _state(value, wanted)
+        state = "no peer" if lib not in record["peers"] else _state(record, value, wanted)
         verdicts.append(Verdict(record["name"], lib, value, wanted, state))
     if record["limit"] is not None:
         value = record["ours"]["median"]
         verdicts.append(
-            Verdict(record["name"], "limit", value, record["limit"], _state(value, record["limit"]))
+            Verdict(record["name"], "limit", value, record["limit"], _state(record, value, record["limit"]))
         )
     if record["share_wanted"] is not None:
         value, wanted = record["share"], record["share_wanted"]
         inverse = None if value is None else 1 / value
-        verdicts.append(Verdict(record["name"], "peak", value, wanted, _state(inverse, 1 / wanted)))
+        verdicts.append(Verdict(record["name"], "peak", value, wanted, _state(record, inverse, 1 / wanted)))
     return verdicts
 
 
-def _state(value, wanted):
+def trusted(record):
+    """Do the rounds agree, and were at most half of them disturbed?"""
+    return not record["unsteady"] and 2 * record["disturbed"] <= record["ours"]["rounds"]
+
+
+def _state(record, value, wanted):
     """Smaller is better."""
     if value is None:
         return "not measured"
+    if not trusted(record):
+        return "unsteady"
     return "met" if value <= wanted else "within 15 %" if value <= wanted * SLACK else "missed"

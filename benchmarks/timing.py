@@ -2,8 +2,11 @@
 
 A block is one measurement: 60 ms of rest first, in which the spinning threads of every library's pool go to
 sleep; then, for short calls, one untimed call that brings its data back into the caches; then as many calls
-as fill 30 ms. A round is a block of each side, in alternating order. A round in which other processes (or
-the host of a virtual machine) took the CPU is repeated up to four times, after that kept and counted.
+as fill 30 ms. A round is a block of each side, in alternating order.
+
+Two guards, for contention can slow one side a hundred times and leave the other alone. A round in which other
+processes (or the host of a virtual machine) took the CPU is repeated up to four times, after that kept and
+counted. And whatever the reason: rounds that disagree with each other are no measurement (``Stats.steady``).
 """
 
 import dataclasses
@@ -17,6 +20,7 @@ __all__ = ["Stats", "Watch", "fastest", "in_turns", "warm_up"]
 
 REST, BLOCK, SHORT = 0.06, 0.03, 0.05
 ROUNDS, LEAST, REPEATS = 7, 5, 4
+AGAIN = 2  # times that an unsteady row is measured anew
 
 
 @dataclasses.dataclass
@@ -43,6 +47,11 @@ class Stats:
     def spread(self):
         """Distance of the quartiles over the median."""
         return (self.q3 - self.q1) / self.median if self.median else 0.0
+
+    @property
+    def steady(self):
+        """Do the rounds agree? The median at most half above the least, the quartiles within half of it."""
+        return self.median <= 1.5 * self.least and self.spread <= 0.5
 
 
 class Watch:

@@ -20,7 +20,7 @@ def stats(*values):
     return vars(Stats.of(values))
 
 
-def record(row, ours, error=None, disturbed=0, **peers):
+def record(row, ours, error=None, disturbed=0, unsteady=(), **peers):
     """As ``measure_row`` would give it, for seconds (or bytes) of ours and of each peer."""
     made = {
         "name": row.name, "topic": row.topic, "what": row.what, "sizes": row.sizes, "kind": row.kind,
@@ -28,7 +28,7 @@ def record(row, ours, error=None, disturbed=0, **peers):
         "targets": dict(row.targets), "limit": row.limit, "share_wanted": row.share, "flops": row.flops,
         "moved": row.moved, "ours": stats(ours), "ratio": {}, "rate": None, "share": None, "differs": {},
         "peers": {lib: {"variant": "", **stats(v), "others": {}} for lib, v in peers.items()},
-        "disturbed": disturbed, "error": error, "when": "2025-01-02",
+        "disturbed": disturbed, "unsteady": list(unsteady), "error": error, "when": "2025-01-02",
     }  # fmt: skip
     _derive(row, made, Peaks())
     return made

@@ -25,6 +25,15 @@ def test_one_value_is_its_own_quartiles_and_none_is_refused():
         Stats.of([])
 
 
+@pytest.mark.parametrize("values, steady", [
+    ([1.0, 1.1, 1.0, 1.2, 1.1], True), ([1.0, 1.4, 1.4, 1.4, 1.4], True),
+    ([0.5, 88.0, 90.0, 0.6, 89.0], False),
+    ([1.0, 1.6, 1.6, 1.6, 1.6], False), ([1.0, 1.0, 1.2, 2.0, 2.0], False),
+])  # fmt: skip
+def test_rounds_that_disagree_are_unsteady(values, steady):
+    assert Stats.of(values).steady == steady
+
+
 def test_ratio_of_nothing_is_none():
     assert ratio(1.0, 4.0) == 0.25
     assert ratio(1.0, 0) is None
