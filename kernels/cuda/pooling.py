@@ -2,7 +2,9 @@
 
 Fewer than three spatial axes are filled up in front with axes of one entry. Forwards, a thread owns a
 result and walks through its window. Backwards, a thread owns an input entry and walks through the
-windows that hold it, so nothing is scattered and the order of every sum is fixed.
+windows that hold it, so nothing is scattered and the order of every sum is fixed. Neighbouring threads own
+neighbours along the last axis, so what they read and write lies together. The average has as many roundings
+as its window has entries; the maximum is exact.
 """
 
 import numpy as np
@@ -10,19 +12,31 @@ import numpy as np
 from .elementwise import full
 from .launch import cached, cuda, device, kernel, larger, launch_each, smaller
 from .memory import empty
+from .stride import divisors, quotient
 
 __all__ = ["pool", "pool_backward"]
 
 # Geometry g, a tuple of integers, three an entry:
 #    0 S, the input's sizes    3 O, the output's    6 J, the kernel's (0: adaptive windows)
 #    9 stride   12 padding before   15 dilation   18 S + padding after
+# and three times as many for divisors:   21 O   30 S   39 stride
+_BY_O, _BY_S, _BY_STRIDE = 21, 30, 39
+
+
+@device
+def _split(i, g, at):
+    """(batch entry and channel, three coordinates) of a flat index; the sizes' divisors stand at g[at]."""
+    a = quotient(i, g, at + 6)
+    b = quotient(a, g, at + 3)
+    c = quotient(b, g, at)
+    return c, b - c * g[at], a - b * g[at + 3], i - a * g[at + 6]
 
 
 @device
 def _first(o, d, g):
     """Position of the first entry of window o along axis d."""
     if g[6 + d] == 0:
-        return o * g[d] // g[3 + d]
+        return quotient(o * g[d], g, _BY_O + 3 * d)
     return o * g[9 + d] - g[12 + d]
 
 
@@ -30,7 +44,8 @@ def _first(o, d, g):
 def _entries(o, d, g):
     """How many entries window o has along axis d, inside x or not."""
     if g[6 + d] == 0:
-        return ((o + 1) * g[d] + g[3 + d] - 1) // g[3 + d] - o * g[d] // g[3 + d]
+        end = quotient((o + 1) * g[d] + g[3 + d] - 1, g, _BY_O + 3 * d)
+        return end - quotient(o * g[d], g, _BY_O + 3 * d)
     return g[6 + d]
 
 
@@ -57,17 +72,17 @@ def _divisor(o0, o1, o2, g, padded):
 def _first_window(i, d, g):
     """The first window of axis d that may hold position i."""
     if g[6 + d] == 0:
-        return i * g[3 + d] // g[d]
+        return quotient(i * g[3 + d], g, _BY_S + 3 * d)
     reach = i + g[12 + d] - (g[6 + d] - 1) * g[15 + d]
-    return larger(0, (reach + g[9 + d] - 1) // g[9 + d])
+    return quotient(larger(0, reach + g[9 + d] - 1), g, _BY_STRIDE + 3 * d)
 
 
 @device
 def _last_window(i, d, g):
     """The last one."""
     if g[6 + d] == 0:
-        return ((i + 1) * g[3 + d] + g[d] - 1) // g[d] - 1
-    return smaller(g[3 + d] - 1, (i + g[12 + d]) // g[9 + d])
+        return quotient((i + 1) * g[3 + d] + g[d] - 1, g, _BY_S + 3 * d) - 1
+    return smaller(g[3 + d] - 1, quotient(i + g[12 + d], g, _BY_STRIDE + 3 * d))
 
 
 @device
@@ -84,10 +99,8 @@ def _kernels(dtype, average):
     @kernel
     def forward(y, index, x, count, g, padded):
         for item in range(cuda.grid(1), count, cuda.gridsize(1)):
-            o2 = item % g[5]
-            o1 = item // g[5] % g[4]
-            o0 = item // (g[5] * g[4]) % g[3]
-            base = item // (g[5] * g[4] * g[3]) * (g[0] * g[1] * g[2])
+            channel, o0, o1, o2 = _split(item, g, _BY_O)
+            base = channel * (g[0] * g[1] * g[2])
             best, place, total = low, np.int64(-1), T(0)
             for j0 in range(_entries(o0, 0, g)):
                 i0 = _first(o0, 0, g) + j0 * g[15]
@@ -115,12 +128,9 @@ def _kernels(dtype, average):
     @kernel
     def backward(dx, dy, index, count, g, padded):
         for item in range(cuda.grid(1), count, cuda.gridsize(1)):
-            inside = g[0] * g[1] * g[2]
-            here = item % inside
-            i2 = here % g[2]
-            i1 = here // g[2] % g[1]
-            i0 = here // (g[2] * g[1])
-            base = item // inside * (g[3] * g[4] * g[5])
+            channel, i0, i1, i2 = _split(item, g, _BY_S)
+            here = (i0 * g[1] + i1) * g[2] + i2
+            base = channel * (g[3] * g[4] * g[5])
             total = T(0)
             for o0 in range(_first_window(i0, 0, g), _last_window(i0, 0, g) + 1):
                 for o1 in range(_first_window(i1, 1, g), _last_window(i1, 1, g) + 1):
@@ -148,7 +158,8 @@ def _geometry(spatial, out, kernel, stride, padding, dilation):
         ends = [n + p for n, p in zip(spatial, after, strict=True)]
         windows = lead + tuple(kernel) + three(stride, 1) + three(before, 0) + three(dilation, 1)
         windows += three(ends, 1)
-    return three(spatial, 1) + three(out, 1) + windows
+    sizes, results = three(spatial, 1), three(out, 1)
+    return sizes + results + windows + divisors(*results, *sizes, *windows[3:6])
 
 
 def pool(kind, x, kernel, stride, padding, dilation, out, count_padding):

@@ -29,7 +29,7 @@ ASSEMBLER = shutil.which("ptxas") or shutil.which("/usr/local/cuda/bin/ptxas")
 FEW_BYTES = 64
 """A few addresses, put aside during a loop, cost little; results put aside in it would."""
 
-MAY_USE_A_STACK = {"map1", "map2", "map3", "map4"}
+MAY_USE_A_STACK = {"map1", "map2", "map3", "map4", "quad1", "quad2", "quad3"}
 """Kernels in which CUDA's own sin and cos reduce large arguments by a table on the stack."""
 
 
@@ -107,7 +107,8 @@ def compile_instead(function, blocks, threads, *arguments):
 LARGE = [  # where a path depends on sizes: constants that send small sizes there
     ("product", "SLIM", 0), ("product", "PART", 8), ("tile", "FILLED", 1),
     ("reduce", "TREE", 1), ("reduce", "CHUNK", 16), ("reduce", "SERIAL_CHUNK", 8),
-    ("columns", "LONG", 1), ("launch", "HOLD", 0), ("attention", "HELD", {4: 4, 8: 4}), ("attention", "FILLED", 1),
+    ("columns", "LONG", 1), ("launch", "HOLD", 0), ("attention", "HELD", {4: 4, 8: 4}),
+    ("attention", "FILLED", 1),
 ]  # fmt: skip
 
 
