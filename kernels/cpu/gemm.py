@@ -210,32 +210,15 @@ def _unpacked(a, a_start, a_row, a_column, b, b_start, b_row, c, place, m, n, k)
 
 @parallel
 def stack(task, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k):
-    """Matrix number ``task`` of a stack: C = A B, all of it."""
+    """Matrix number ``task`` of a stack, C = A B, nothing copied: b_column is 1, or a_column and b_row are."""
     a_start, b_start, place = a_starts[task], b_starts[task], task * m * n
-    if b_column == 1 and m <= 4 * ROWS:
+    if b_column == 1:
         _unpacked(a, a_start, a_row, a_column, b, b_start, b_row, c, place, m, n, k)
         return
-    if b_row == 1 and a_column == 1 and m <= 4 * ROWS:
-        for j in range(0, n, DOT):
-            for i in range(0, m, DOT):
-                at_a, at_b = a_start + i * k, b_start + j * k
-                _corner(a, at_a, min(DOT, m - i), b, at_b, min(DOT, n - j), c, place + i * n + j, n, k)
-        return
-    for left in range(0, n, WIDTH):
-        columns = min(WIDTH, n - left)
-        panels = -(-columns // COLUMNS)
-        packed = np.empty(panels * COLUMNS * min(k, DEPTH), np.float32)
-        for p in range(0, k, DEPTH):
-            depth = min(DEPTH, k - p)
-            for panel in range(panels):
-                _panel(
-                    panel, b, b_start + p * b_row + left * b_column, b_row, b_column, columns, depth, packed
-                )
-            for top in range(0, m, HEIGHT):
-                _block(
-                    a, a_start + top * a_row + p * a_column, a_row, a_column, packed, 0, panels,
-                    c, place + top * n + left, n, min(HEIGHT, m - top), columns, depth, p > 0,
-                )  # fmt: skip
+    for j in range(0, n, DOT):
+        for i in range(0, m, DOT):
+            at_a, at_b = a_start + i * k, b_start + j * k
+            _corner(a, at_a, min(DOT, m - i), b, at_b, min(DOT, n - j), c, place + i * n + j, n, k)
 
 
 @parallel

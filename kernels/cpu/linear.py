@@ -45,7 +45,7 @@ def matmul(a, b, transpose_a, transpose_b):
     c = np.empty((*lead, m, n), np.float32)
     if count == 1:
         _one(a, steps_a, b, steps_b, c, (m, n, k), _NONE, 0)
-    elif m * n * k < ALONE:
+    elif m * n * k < ALONE and (steps_b[1] == 1 or steps_a[1] == 1):
         starts = _starts(a.shape[:-2], lead, m * k), _starts(b.shape[:-2], lead, k * n)
         gemm.stack(count, _flat(a), starts[0], *steps_a, _flat(b), starts[1], *steps_b, _flat(c), m, n, k)
     else:
