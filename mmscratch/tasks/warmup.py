@@ -54,8 +54,9 @@ def _formulas(k, dtype):
 
 def _layers(k, dtype):
     """One row a kernel that has compiled loops, with its backward."""
+    yield "layout", lambda: _moves(k, dtype)
     for scale in (1, 16):
-        n, d = 32 * scale, 64
+        n, d = 32 * scale, 128  # the larger is above every threshold but that of moves
         x, dy = _random(dtype, n, d), _random(dtype, n, d)
         mask = x > 0
         index = np.arange(n) % d
@@ -65,6 +66,7 @@ def _layers(k, dtype):
         yield "log_softmax_backward", lambda x=x, dy=dy: k.log_softmax_backward(dy, x)
         yield "cross_entropy", lambda x=x, i=index: _cross_entropy(k, x, i)
         yield "take", lambda x=x, i=index: k.take_add(k.take(x, i % len(x)), i % len(x), len(x))
+        yield "take_along", lambda x=x, i=index: _take_along(k, x, i)
         yield "normalize", lambda x=x, n=n, d=d: _normalize(k, x, n, d)
         yield "l2_normalize", lambda x=x, dy=dy: k.l2_normalize_backward(dy, *k.l2_normalize(x, 1e-12), 1e-12)
         yield "cosine_topk", lambda x=x: k.cosine_topk(x[:4].copy(), x, 3, False)
@@ -81,8 +83,19 @@ def _cross_entropy(k, x, target):
     k.cross_entropy_backward(loss, x, target, lse, None, -100, 0.0)
 
 
+def _take_along(k, x, index):
+    index = np.repeat(index[:, None], x.shape[1], axis=1)
+    k.take_along_add(k.take_along(x, index, 1), index, 1, x.shape[1])
+
+
+def _moves(k, dtype):
+    x = _random(dtype, 64, 64, 8, 8)
+    k.permute(x, (0, 2, 3, 1)), k.permute(x[..., :2].copy(), (0, 3, 1, 2))
+    k.place(x, (0, 0, 1, 1), (1, 1, 1, 1), (64, 64, 10, 10), 0)
+
+
 def _normalize(k, x, n, d):
-    for shape, across in (((n, 1, d, 1), False), ((n, d // 8, 1, 8), True)):
+    for shape, across in (((n, 1, d, 1), False), ((n, d // 8, 1, 8), True), ((n, d, 1, 1), True)):
         y, mean, rstd = k.normalize(x.reshape(shape), None, None, 1e-5, across, True)
         k.normalize_backward(y, x.reshape(shape), None, mean, rstd, across, True)
 

@@ -83,3 +83,58 @@ def test_concatenate(floor, dtype, axis):
 
 def test_concatenate_columns_is_in_c_order(floor):
     fresh(floor.concatenate([np.ones((3, 1)), np.zeros((3, 1))], 1))
+
+
+# ── large arrays: runs and turned blocks against NumPy ───────────────────────────────────────────
+@pytest.fixture
+def moved(monkeypatch):
+    """The cpu floor with its own copies serving arrays of every size."""
+    layout = pytest.importorskip("mmscratch.kernels.cpu.layout")
+    monkeypatch.setattr(layout, "SMALL", 1)
+    monkeypatch.setattr(layout, "TURNED", 1)
+    return layout
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8", "i8", "u4", "?"])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1, 1), (2, 3, 5, 4), (3, 37, 1, 70), (2, 16, 33, 64), (5, 90, 3, 2)]
+)
+def test_every_permutation_of_any_numbers(moved, kind, shape):
+    x = np.random.default_rng(0).integers(0, 1 << 62, shape).astype("i8").view("f8").astype(kind)
+    if kind in ("f4", "f8"):
+        x.reshape(-1)[::3] = np.nan
+    for axes in itertools.permutations(range(4)):
+        y = fresh(moved.permute(x, axes), x)
+        assert (
+            y.dtype == x.dtype
+            and y.tobytes() == x.transpose(axes).tobytes()
+            and y.shape == x.transpose(axes).shape
+        )
+
+
+@pytest.mark.parametrize(
+    "shape, to", [((1, 70), (3, 70)), ((4, 1), (2, 4, 33)), ((), (20,)), ((2, 1, 3), (2, 9, 3))]
+)
+def test_every_kind_of_expansion(moved, dtype, shape, to):
+    x = np.asarray(np.random.default_rng(0).random(shape).astype(dtype))
+    np.testing.assert_array_equal(fresh(moved.expand(x, to), x), np.broadcast_to(x, to))
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_slices_and_places_by_our_own_copies(moved, dtype, case):
+    test_slice_and_place_are_converse(moved, dtype, case)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_concatenation_by_our_own_copies(moved, dtype, axis):
+    test_concatenate(moved, dtype, axis)
+
+
+def test_large_moves(moved, dtype, threads):
+    """Long runs are cut into tasks; blocks at the edges are parts."""
+    x = np.random.default_rng(0).random((3, 70, 40_001)).astype(dtype)
+    np.testing.assert_array_equal(moved.permute(x, (0, 2, 1)), x.transpose(0, 2, 1))
+    np.testing.assert_array_equal(moved.permute(x, (1, 0, 2)), x.transpose(1, 0, 2))
+    np.testing.assert_array_equal(moved.slice(x, (0, 1, 0), (1, 2, 1), (3, 35, 40_001)), x[:, 1::2])
+    back = moved.place(x, (0, 0, 2), (1, 1, 1), (3, 70, 40_005), 7)
+    np.testing.assert_array_equal(back, np.pad(x, ((0, 0), (0, 0), (2, 2)), constant_values=7))

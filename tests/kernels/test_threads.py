@@ -52,13 +52,39 @@ def normalization(floor, x):
     return results
 
 
+def losses(floor, x):
+    x = np.tile(x.reshape(124, 264), (4, 1))
+    target = np.arange(len(x)) % 264
+    loss, weight, lse = floor.cross_entropy(x, target, None, -100, 0.1)
+    return loss, lse, floor.cross_entropy_backward(loss, x, target, lse, None, -100, 0.1)
+
+
+def lookups(floor, x):
+    x = x.reshape(124, 264)
+    index = np.arange(400) * 7 % 124
+    y, along = floor.take(x, index), np.abs(x * 1000).astype(np.int64) % 264
+    z = floor.take_along(x, along, 1)
+    return y, floor.take_add(y, index, 124), z, floor.take_along_add(z, along, 1, 264)
+
+
+def moves(floor, x):
+    x = np.tile(x, (16, 1, 1, 1))
+    y = floor.permute(x, (0, 2, 3, 1))
+    return y, floor.place(x, (0, 0, 1, 1), (1, 1, 1, 1), (64, 8, 33, 35), 0), floor.concatenate([y, y], 3)
+
+
 def clipping(floor, x):
     norm, clipped = floor.clip_global_norm([np.tile(x, (4, 1, 1, 1)), x], 1.0)
     return norm, *clipped
 
 
+WORKS = [attention, convolution, pooling, normalization, losses, lookups, moves, clipping]
+
+
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine gives Numba one thread")
-@pytest.mark.parametrize("work", [attention, convolution, pooling, normalization, clipping])
+@pytest.mark.parametrize(
+    "work", [attention, convolution, pooling, normalization, losses, lookups, moves, clipping]
+)
 def test_one_thread_and_two_give_the_same_bits(work, dtype):
     floor = kernels.floor("cpu")
     x = draw(np.random.default_rng(0), SHAPE, dtype)
