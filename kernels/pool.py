@@ -108,6 +108,19 @@ def _pack(typing, arguments):
     return types.intp(arguments), generate
 
 
+def _borrowed(context, builder, kind, value):
+    """The value, with arrays (also those in tuples) that do not know whose memory theirs is."""
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        array.meminfo = ir.Constant(array.meminfo.type, None)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        for i, inner in enumerate(kind.types):
+            part = _borrowed(context, builder, inner, builder.extract_value(value, i))
+            value = builder.insert_value(value, part, i)
+    return value
+
+
 @intrinsic
 def _unpack(typing, address, kinds):
     """The arguments in the block at that address; arrays as borrowed ones, which are not counted.
@@ -118,13 +131,7 @@ def _unpack(typing, address, kinds):
 
     def generate(context, builder, signature, values):
         block = builder.inttoptr(values[0], _block(context, inner).as_pointer())
-        value = builder.load(cgutils.gep_inbounds(builder, block, 0, 1))
-        for i, kind in enumerate(inner.types):
-            if isinstance(kind, types.Array):
-                array = context.make_array(kind)(context, builder, builder.extract_value(value, i))
-                array.meminfo = ir.Constant(array.meminfo.type, None)
-                value = builder.insert_value(value, array._getvalue(), i)
-        return value
+        return _borrowed(context, builder, inner, builder.load(cgutils.gep_inbounds(builder, block, 0, 1)))
 
     return inner(address, kinds), generate
 

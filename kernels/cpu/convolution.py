@@ -1,6 +1,8 @@
 """Convolution: which algorithm serves which arrays.
 
 winograd  3 × 3 at every position, float32, 16 channels and more (``winograd.py``)
+direct    everything else of float32 where there are vectors: products of register tiles over a padded copy
+          (``convolution_direct.py``, ``convolution_weights.py``)
 columns   im2col and BLAS (``convolution_columns.py``): every dtype, every machine
 """
 
@@ -21,6 +23,10 @@ def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
         from . import winograd
 
         return winograd.conv(x, weight, bias, padding, activation)
+    if _has_tiles(x, weight):
+        from . import convolution_direct as direct
+
+        return direct.conv(x, weight, bias, stride, padding, dilation, groups, activation)
     return columns.conv(x, weight, bias, stride, padding, dilation, groups, activation)
 
 
@@ -30,6 +36,10 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
         from . import winograd
 
         return winograd.input_gradient(dy, weight, x_shape, padding)
+    if _has_tiles(dy, weight):
+        from . import convolution_direct as direct
+
+        return direct.conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups)
     return columns.conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups)
 
 
@@ -39,6 +49,10 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
         from . import winograd_weights
 
         return winograd_weights.weight_gradient(dy, x, weight_shape, padding)
+    if _has_tiles(dy, x):
+        from . import convolution_weights as weights
+
+        return weights.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
     return columns.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
 
 
@@ -47,3 +61,8 @@ def _by_winograd(weight_shape, stride, dilation, groups, dtype):
     if not simd.LANES or dtype != np.float32 or weight_shape[2:] != (3, 3) or groups != 1:
         return False
     return all(s == 1 for s in (*stride, *dilation)) and min(weight_shape[:2]) >= CHANNELS
+
+
+def _has_tiles(*arrays):
+    """float32 that the register tiles can work on, and not empty."""
+    return simd.LANES > 0 and all(a.dtype == np.float32 and a.size > 0 for a in arrays)

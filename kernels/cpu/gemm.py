@@ -19,7 +19,7 @@ from .microkernels import COLUMNS, DOT, ROWS, VECTORS, dot_tile, tile
 from .simd import LANES, load_part, maximum, store_part, transpose
 from .simd_math import sigmoid, tanh
 
-__all__ = ["ACTIVATIONS", "dots", "one", "stack"]
+__all__ = ["ACTIVATIONS", "activate", "dots", "one", "stack"]
 
 ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 
@@ -60,7 +60,8 @@ def _pack(x, start, across, along, count, depth, width, panel):
 
 
 @njit(inline="always")
-def _activate(v, kind):
+def activate(v, kind):
+    """φ(v); kind: 1 … 3 as in ACTIVATIONS."""
     if kind == 1:
         return maximum(v, 0.0)
     if kind == 2:
@@ -78,7 +79,7 @@ def finish(c, start, row, rows, columns, bias, at, kind):
             if bias.size:
                 v = v + load_part(bias, at + j, columns - j)
             if kind:
-                v = _activate(v, kind)
+                v = activate(v, kind)
             store_part(c, place, v, columns - j)
 
 

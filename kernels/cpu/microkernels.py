@@ -33,19 +33,27 @@ DOT = {64: 4, 32: 3, 16: 4, 0: 1}[simd.BYTES]
 
 
 class _Matrix:
-    """An operand within generated code: a flat array, where it starts, and its two strides."""
+    """An operand within generated code: a flat array, where it starts, and its strides (or tables)."""
 
     def __init__(self, context, builder, kinds, values):
         array, start, *strides = values
         self.builder = builder
         self.base = address_of(context, builder, kinds[0], array, start, kinds[1])
-        self.strides = [
-            context.cast(builder, s, k, types.intp) for s, k in zip(strides, kinds[2:], strict=True)
-        ]
+        self.word = context.get_value_type(types.intp)
+        self.steps = [self._step(context, s, k) for s, k in zip(strides, kinds[2:], strict=True)]
 
-    def offset(self, number, axis=0):
-        stride = self.strides[axis]
-        return self.builder.mul(ir.Constant(stride.type, number), stride)
+    def _step(self, context, value, kind):
+        """The function i → where the i-th row (or column) lies: i times a stride, or table[i]."""
+        builder = self.builder
+        if isinstance(kind, types.Array):
+            data = context.make_array(kind)(context, builder, value).data
+            return lambda i: builder.load(builder.gep(data, [i]))
+        stride = context.cast(builder, value, kind, types.intp)
+        return lambda i: builder.mul(i, stride)
+
+    def offset(self, i, axis=0):
+        """Entries from the start to the i-th row (axis 0) or column (1); i a number or a generated one."""
+        return self.steps[axis](ir.Constant(self.word, i) if isinstance(i, int) else i)
 
 
 def _fused(builder, vector):
@@ -91,6 +99,7 @@ def tile(
     rows, vectors   plain numbers in the source (they decide how many registers are used)
     A[i, p] = a[a_start + i·a_row + p·a_column],  B[p, j] = b[b_start + p·b_row + j],
     C[i, j] = c[c_start + i·c_row + j]; all three arrays flat, of one dtype
+    b_row           a stride, or a table of them (int64): B[p, j] = b[b_start + b_row[p] + j]
     add             whether C is added to (True) or overwritten (False): a plain True or False in the source
     part            None, or how many of the columns exist: the others are neither read nor written
     """
@@ -127,18 +136,18 @@ def tile(
             known = context.cast(builder, values[14], part, types.intp)
             known = [builder.sub(known, ir.Constant(known.type, j * vector.count)) for j in range(n)]
             masks = [first_lanes(context, builder, k, types.intp, vector.count) for k in known]
-        wide = [ir.Constant(left.strides[0].type, j * vector.count) for j in range(n)]
+        wide = [ir.Constant(left.word, j * vector.count) for j in range(n)]
         where = [[builder.gep(builder.gep(out.base, [out.offset(i)]), [w]) for w in wide] for i in range(m)]
         fused = _fused(builder, vector)
         offsets = [left.offset(i) for i in range(m)]
 
         def step(p, sums):
-            row = builder.gep(right.base, [builder.mul(p, right.strides[0])])
+            row = builder.gep(right.base, [right.offset(p)])
             lines = [
                 load_at(builder, builder.gep(row, [w]), vector, mask)
                 for w, mask in zip(wide, masks, strict=True)
             ]
-            column = builder.gep(left.base, [builder.mul(p, left.strides[1])])
+            column = builder.gep(left.base, [left.offset(p, 1)])
             result = []
             for i in range(m):
                 number = spread(builder, builder.load(builder.gep(column, [offsets[i]])), vector.count)
@@ -165,7 +174,7 @@ def dot_tile(typing, rows, columns, a, a_start, a_row, b, b_start, b_row, c, c_s
 
     rows, columns, add   plain values in the source, as in ``tile``
     A[i, p] = a[a_start + i·a_row + p],  B[j, p] = b[b_start + j·b_row + p],
-    C[i, j] = c[c_start + i·c_row + j]
+    C[i, j] = c[c_start + i·c_row + j]; b_row (and a_row) a stride, or a table of them as in ``tile``
     The lanes of a vector are partial sums; they are added, in halves, at the end.
     """
     if not (isinstance(rows, types.IntegerLiteral) and isinstance(columns, types.IntegerLiteral)):
