@@ -5,6 +5,7 @@
         …
 
     scale(count, x, y, factor)                # from Python: every task, on all threads
+    scale.rounds(n, count, x, y, factor)      # tasks 0 … count − 1; these done, count … 2 count − 1; n times
 
 Numba's ``parallel=True`` compiles the body of each loop several times over (as the function of a thread,
 wrapped, and within its caller), which for a kernel of many vectors is seconds. Here every kernel is compiled
@@ -12,8 +13,8 @@ once, as a plain function, and one parallel loop, ``_drive``, compiled once for 
 
     Python → _launch (packs the arguments into a block of memory) → _drive → entry (unpacks) → the task
 
-A single task is run where it is, without waking a thread. Tasks must not depend on each other, and their
-number must follow from the sizes alone: then results are the same on any number of threads.
+A single task is run where it is, without waking a thread. Tasks of a round must not depend on each other, and
+their number must follow from the sizes alone: then results are the same on any number of threads.
 """
 
 import functools
@@ -35,6 +36,9 @@ __all__ = ["parallel"]
 _ENTRY = (types.intp, types.intp, types.TypeRef(types.intp))
 """What an entry takes: the task, the address of the packed arguments, and (nothing but) their type."""
 
+_DRIVE = (types.intp,) * 4
+"""What ``_drive`` takes."""
+
 _SIGNATURES = 16
 """So many combinations of argument types a kernel may have."""
 
@@ -54,15 +58,19 @@ def parallel(function=None, *, cache=True):
 
     @functools.wraps(function)
     def call(count, *arguments):
-        if count <= 0:
+        rounds(1, count, *arguments)
+
+    def rounds(number, count, *arguments):
+        if count <= 0 or number <= 0:
             return
-        outcome = launch(_drive_address(), known, count, *arguments)
+        outcome = launch(_drive_address(), known, number, count, *arguments)
         if outcome == _UNKNOWN:
             _make_known(known, entry, arguments)
-            outcome = launch(_drive_address(), known, count, *arguments)
+            outcome = launch(_drive_address(), known, number, count, *arguments)
         if outcome:
             raise MemoryError(f"{function.__name__}: a task found no memory for its scratch")
 
+    call.rounds = rounds
     call.task = njit(function, cache=cache)
     return call
 
@@ -178,30 +186,30 @@ def _run_entry(typing, entry, task, block):
 
 
 @intrinsic
-def _run_drive(typing, drive, entry, count, block):
+def _run_drive(typing, drive, entry, rounds, count, block):
     def generate(context, builder, signature, values):
-        _call_native(context, builder, values[0], values[1:], (types.intp, types.intp, types.intp))
+        _call_native(context, builder, values[0], values[1:], _DRIVE)
         return context.get_dummy_value()
 
-    return types.none(drive, entry, count, block), generate
+    return types.none(drive, entry, rounds, count, block), generate
 
 
 # ── the loop, and the door to it ─────────────────────────────────────────────────────────────────
 @njit(parallel=True)
-def _drive(entry, count, block):
-    for task in prange(count):
-        _run_entry(entry, task, block)
+def _drive(entry, rounds, count, block):
+    for number in range(rounds):
+        for task in prange(count):
+            _run_entry(entry, number * count + task, block)
 
 
 @functools.cache
 def _drive_address():
-    signature = (types.intp, types.intp, types.intp)
-    _drive.kernel.compile(signature)
-    return _address(_drive.kernel, signature)
+    _drive.kernel.compile(_DRIVE)
+    return _address(_drive.kernel, _DRIVE)
 
 
 @njit
-def _launch(drive, known, count, *arguments):
+def _launch(drive, known, rounds, count, *arguments):
     """Run the tasks; 0 if all went well, 1 if one failed, _UNKNOWN if these argument types are new."""
     wanted, entry = _hash_of(arguments), 0
     for row in range(known.shape[0]):
@@ -211,9 +219,10 @@ def _launch(drive, known, count, *arguments):
         return _UNKNOWN
     block = _pack(arguments)
     if count == 1:
-        _run_entry(entry, 0, block)
+        for task in range(rounds):
+            _run_entry(entry, task, block)
     else:
-        _run_drive(drive, entry, count, block)
+        _run_drive(drive, entry, rounds, count, block)
     return _peek(block)
 
 

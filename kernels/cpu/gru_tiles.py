@@ -7,13 +7,14 @@ and q, n of h. The product with x adds to the first three, that with h to the la
 
 import numpy as np
 
-from ..jit import njit, prange
+from ..jit import njit
+from ..pool import parallel
 from .recurrence_tiles import (
     LANES,
     TALL,
-    crew,
     pack_gates,
     pack_rows,
+    pieces_of,
     product,
     product_of_three,
     put,
@@ -42,24 +43,22 @@ def forward(x, w_ih, w_hh, b_ih, b_hh, h0, lengths, reverse):
     bias = np.concatenate([b_ih[two:], b_ih[:two] + b_hh[:two], b_hh[two:]])
     weights = np.empty(blocks * (3 * (features + hidden) + 4) * LANES, x.dtype)
     flat = [a.reshape(-1) for a in (x, w_ih, w_hh, bias, h, hs, gates)]
-    with crew(batch * (features + hidden) * 3 * hidden) as pieces:
-        _forward(*flat, weights, lengths, (steps, batch, features, hidden), reverse, pieces)
+    pieces = pieces_of(batch * (features + hidden) * 3 * hidden)
+    scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
+    sizes = (steps, batch, features, hidden)
+    _forward.rounds(steps + 1, pieces, pieces, *flat, weights, scratch, lengths, sizes, bool(reverse))
     return hs, h[steps % 2, :, :hidden].copy(), gates
 
 
-@njit(parallel=True)
-def _forward(x, w_ih, w_hh, bias, h, hs, gates, weights, lengths, sizes, reverse, pieces):
-    """All pieces of one step, then the next; before the first step the weights are packed, in pieces too."""
-    steps = sizes[0]
-    scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
-    for step in range(-1, steps):
-        t = steps - 1 - step if reverse else step
-        for piece in prange(pieces):
-            part = np.int64(piece)
-            if step < 0:
-                _pack(part, pieces, weights, w_ih, w_hh, bias, sizes)
-            else:
-                _step(part, pieces, t, step % 2, x, weights, h, hs, gates, lengths, scratch, sizes)
+@parallel
+def _forward(task, pieces, x, w_ih, w_hh, bias, h, hs, gates, weights, scratch, lengths, sizes, reverse):
+    """One piece: in the first round of packing the weights, then of one step."""
+    step, piece = task // pieces - 1, task % pieces
+    if step < 0:
+        _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes)
+        return
+    t = sizes[0] - 1 - step if reverse else step
+    _step(piece, pieces, t, step % 2, x, weights, h, hs, gates, lengths, scratch, sizes)
 
 
 @njit
@@ -67,11 +66,13 @@ def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
     """A block's rows of w_ihᵀ (n, r, z side by side), then of w_hhᵀ (r, z, n), then its bias."""
     _, _, features, hidden = sizes
     blocks = -(-hidden // LANES)
+    none, one, two = np.int64(0), np.int64(1), np.int64(2)  # for literals a copy each would be compiled
+    three, four = two + one, two + two
     for block in range(piece * blocks // pieces, (piece + 1) * blocks // pieces):
         start = block * (3 * (features + hidden) + 4) * LANES
-        pack_gates(weights, start, block, w_ih, 3, 2, hidden, features)
-        pack_gates(weights, start + 3 * features * LANES, block, w_hh, 3, 0, hidden, hidden)
-        pack_gates(weights, start + 3 * (features + hidden) * LANES, block, bias, 4, 0, hidden, 1)
+        pack_gates(weights, start, block, w_ih, three, two, hidden, features)
+        pack_gates(weights, start + 3 * features * LANES, block, w_hh, three, none, hidden, hidden)
+        pack_gates(weights, start + 3 * (features + hidden) * LANES, block, bias, four, none, hidden, one)
 
 
 @njit
@@ -123,15 +124,17 @@ def backward(dhs, dh_last, w_hh, h_before, gates, lengths, reverse):
     dbias = np.zeros((-(-batch // TALL), 4 * hidden), gates.dtype)
     weights = np.empty(groups * 3 * hidden * 4 * LANES, gates.dtype)
     flat = [a.reshape(-1) for a in (dhs, w_hh, h_before, gates, *dgates, around, dh, dbias)]
-    with crew(batch * 3 * hidden * hidden) as pieces:
-        _backward(*flat, weights, lengths, (steps, batch, hidden), reverse, pieces)
+    pieces, sizes = pieces_of(batch * 3 * hidden * hidden), (steps, batch, hidden)
+    _backward.rounds(steps + 2, pieces, pieces, *flat, weights, lengths, sizes, bool(reverse))
     dbias = dbias.sum(axis=0)  # r, z, n, q
     dbias_h = np.concatenate([dbias[: 2 * hidden], dbias[3 * hidden :]])
     return *dgates, dbias[: 3 * hidden].copy(), dbias_h, dh[:, :hidden].copy()
 
 
-@njit(parallel=True)
+@parallel
 def _backward(
+    task,
+    pieces,
     dhs,
     w_hh,
     h_before,
@@ -145,21 +148,31 @@ def _backward(
     lengths,
     sizes,
     reverse,
-    pieces,
 ):
     """``_forward`` in the opposite order of time; the last round is only the product that gives dh0."""
+    step, piece = task // pieces - 1, task % pieces
     steps, _, hidden = sizes
-    for step in range(-1, steps + 1):
-        t = step if reverse else steps - 1 - step
-        for piece in prange(pieces):
-            part = np.int64(piece)
-            if step < 0:
-                pack_rows(part, pieces, weights, w_hh, 3 * hidden, hidden)
-            else:
-                _step_backward(
-                    part, pieces, step, t, dhs, h_before, gates, dgates_x, dgates_h, around, dh, dbias,
-                    weights, lengths, sizes,
-                )  # fmt: skip
+    if step < 0:
+        pack_rows(piece, pieces, weights, w_hh, 3 * hidden, hidden)
+        return
+    t = step if reverse else steps - 1 - step
+    _step_backward(
+        piece,
+        pieces,
+        step,
+        t,
+        dhs,
+        h_before,
+        gates,
+        dgates_x,
+        dgates_h,
+        around,
+        dh,
+        dbias,
+        weights,
+        lengths,
+        sizes,
+    )
 
 
 @njit

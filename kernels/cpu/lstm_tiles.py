@@ -6,8 +6,21 @@ and in which order is said at ``forward`` and ``backward``.
 
 import numpy as np
 
-from ..jit import njit, prange
-from .recurrence_tiles import LANES, TALL, crew, pack_gates, pack_rows, product, put, put4, split, take, take4
+from ..jit import njit
+from ..pool import parallel
+from .recurrence_tiles import (
+    LANES,
+    TALL,
+    pack_gates,
+    pack_rows,
+    pieces_of,
+    product,
+    put,
+    put4,
+    split,
+    take,
+    take4,
+)
 from .recurrence_units import lstm_unit, lstm_unit_backward
 from .simd import load, splat, store
 
@@ -28,42 +41,27 @@ def forward(x, w_ih, w_hh, bias, h0, c0, lengths, reverse):
     h[0, :, :hidden] = h0
     weights = np.empty(blocks * (features + hidden + 1) * 4 * LANES, x.dtype)
     flat = [a.reshape(-1) for a in (x, w_ih, w_hh, bias, h, c0, hs, gates, cells)]
-    with crew(batch * (features + hidden) * 4 * hidden) as pieces:
-        _forward(*flat, weights, lengths, (steps, batch, features, hidden), reverse, pieces)
+    pieces = pieces_of(batch * (features + hidden) * 4 * hidden)
+    scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
+    sizes = (steps, batch, features, hidden)
+    _forward.rounds(steps + 1, pieces, pieces, *flat, weights, scratch, lengths, sizes, bool(reverse))
     c = cells[0 if reverse else -1] if steps else c0
     return hs, h[steps % 2, :, :hidden].copy(), c.copy(), gates, cells
 
 
-@njit(parallel=True)
-def _forward(x, w_ih, w_hh, bias, h, c0, hs, gates, cells, weights, lengths, sizes, reverse, pieces):
-    """All pieces of one step, then the next; before the first step the weights are packed, in pieces too."""
+@parallel
+def _forward(
+    task, pieces, x, w_ih, w_hh, bias, h, c0, hs, gates, cells, weights, scratch, lengths, sizes, reverse
+):
+    """One piece: in the first round of packing the weights, then of one step."""
+    step, piece = task // pieces - 1, task % pieces
+    if step < 0:
+        _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes)
+        return
     steps, batch, _, hidden = sizes
-    scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
-    for step in range(-1, steps):
-        t = steps - 1 - step if reverse else step
-        c, c_start = (cells, (t + 1 if reverse else t - 1) * batch * hidden) if step > 0 else (c0, 0)
-        for piece in prange(pieces):
-            part = np.int64(piece)
-            if step < 0:
-                _pack(part, pieces, weights, w_ih, w_hh, bias, sizes)
-            else:
-                _step(
-                    part,
-                    pieces,
-                    t,
-                    step % 2,
-                    x,
-                    weights,
-                    h,
-                    c,
-                    c_start,
-                    hs,
-                    gates,
-                    cells,
-                    lengths,
-                    scratch,
-                    sizes,
-                )
+    t = steps - 1 - step if reverse else step
+    c, c_start = (cells, (t + 1 if reverse else t - 1) * batch * hidden) if step > 0 else (c0, 0)
+    _step(piece, pieces, t, step % 2, x, weights, h, c, c_start, hs, gates, cells, lengths, scratch, sizes)
 
 
 @njit
@@ -71,11 +69,12 @@ def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
     """A block's rows of w_ihᵀ, then of w_hhᵀ, then its bias; each row: i, f, g, o side by side."""
     _, _, features, hidden = sizes
     wide, blocks = 4 * LANES, -(-hidden // LANES)
+    none, one, gates = np.int64(0), np.int64(1), np.int64(4)  # for literals a copy each would be compiled
     for block in range(piece * blocks // pieces, (piece + 1) * blocks // pieces):
         start = block * (features + hidden + 1) * wide
-        pack_gates(weights, start, block, w_ih, 4, 0, hidden, features)
-        pack_gates(weights, start + features * wide, block, w_hh, 4, 0, hidden, hidden)
-        pack_gates(weights, start + (features + hidden) * wide, block, bias, 4, 0, hidden, 1)
+        pack_gates(weights, start, block, w_ih, gates, none, hidden, features)
+        pack_gates(weights, start + features * wide, block, w_hh, gates, none, hidden, hidden)
+        pack_gates(weights, start + (features + hidden) * wide, block, bias, gates, none, hidden, one)
 
 
 @njit
@@ -130,29 +129,42 @@ def backward(dhs, dh_last, dc_last, w_hh, c0, gates, cells, lengths, reverse):
     dc, dbias = dc_last.copy(), np.zeros((-(-batch // TALL), 4 * hidden), gates.dtype)
     weights = np.empty(groups * 4 * hidden * 4 * LANES, gates.dtype)
     flat = [a.reshape(-1) for a in (dhs, w_hh, c0, gates, cells, dgates, around, dh, dc, dbias)]
-    with crew(batch * 4 * hidden * hidden) as pieces:
-        _backward(*flat, weights, lengths, (steps, batch, hidden), reverse, pieces)
+    pieces, sizes = pieces_of(batch * 4 * hidden * hidden), (steps, batch, hidden)
+    _backward.rounds(steps + 2, pieces, pieces, *flat, weights, lengths, sizes, bool(reverse))
     return dgates, dbias.sum(axis=0), dh[:, :hidden].copy(), dc
 
 
-@njit(parallel=True)
+@parallel
 def _backward(
-    dhs, w_hh, c0, gates, cells, dgates, around, dh, dc, dbias, weights, lengths, sizes, reverse, pieces
+    task, pieces, dhs, w_hh, c0, gates, cells, dgates, around, dh, dc, dbias, weights, lengths, sizes, reverse
 ):
     """``_forward`` in the opposite order of time; the last round is only the product that gives dh0."""
+    step, piece = task // pieces - 1, task % pieces
     steps, batch, hidden = sizes
-    for step in range(-1, steps + 1):
-        t = step if reverse else steps - 1 - step
-        c, c_start = (c0, 0) if step >= steps - 1 else (cells, (t + 1 if reverse else t - 1) * batch * hidden)
-        for piece in prange(pieces):
-            part = np.int64(piece)
-            if step < 0:
-                pack_rows(part, pieces, weights, w_hh, 4 * hidden, hidden)
-            else:
-                _step_backward(
-                    part, pieces, step, t, dhs, c, c_start, gates, cells, dgates, around, dh, dc, dbias,
-                    weights, lengths, sizes,
-                )  # fmt: skip
+    if step < 0:
+        pack_rows(piece, pieces, weights, w_hh, 4 * hidden, hidden)
+        return
+    t = step if reverse else steps - 1 - step
+    c, c_start = (c0, 0) if step >= steps - 1 else (cells, (t + 1 if reverse else t - 1) * batch * hidden)
+    _step_backward(
+        piece,
+        pieces,
+        step,
+        t,
+        dhs,
+        c,
+        c_start,
+        gates,
+        cells,
+        dgates,
+        around,
+        dh,
+        dc,
+        dbias,
+        weights,
+        lengths,
+        sizes,
+    )
 
 
 @njit

@@ -5,13 +5,10 @@ of a few rows of the batch: TALL rows × 4 vectors is a tile of the matrix produ
 and the gates are applied to it while it is in the cache. Backward, a task is 4 blocks of dh. Each number is
 computed whole by one task, in one order: results do not depend on the number of threads.
 
-The threads meet once a step, at the end of its ``prange``. Where a step is too small to be shared, one thread
-does it all: waking the others would take longer than the step.
+A call runs rounds of pieces (``pool.py``): in the first the weights are packed, each other one is a step. The
+threads meet at the end of a round. Where a step is too small to be shared, one thread does it all: waking
+the others would take longer than the step.
 """
-
-import contextlib
-
-import numba
 
 from ..jit import njit
 from . import simd
@@ -19,7 +16,7 @@ from .microkernels import tile
 from .simd import gather, lanes, load, load_part, splat, store, store_part
 
 __all__ = [
-    "LANES", "PIECES", "POINTWISE", "SHARED", "TALL", "crew", "pack_gates", "pack_rows", "product",
+    "LANES", "PIECES", "POINTWISE", "SHARED", "TALL", "pack_gates", "pack_rows", "pieces_of", "product",
     "product_of_three", "put", "put3", "put4", "split", "take", "take4",
 ]  # fmt: skip
 
@@ -37,18 +34,9 @@ POINTWISE = 100
 """As many multiplications take the time of one unit's gates."""
 
 
-@contextlib.contextmanager
-def crew(multiplications):
-    """Runs parallel loops of steps of so much work: gives the number of pieces to cut a step into."""
-    threads = numba.get_num_threads()
-    if multiplications >= SHARED or threads == 1:
-        yield PIECES
-        return
-    numba.set_num_threads(1)
-    try:
-        yield 1
-    finally:
-        numba.set_num_threads(threads)
+def pieces_of(multiplications):
+    """Into how many pieces a step of so much work is cut; one piece is run without waking a thread."""
+    return PIECES if multiplications >= SHARED else 1
 
 
 @njit

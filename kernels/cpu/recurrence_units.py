@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..jit import njit, prange
-from .recurrence_tiles import LANES, POINTWISE, crew, put, put3, put4, take, take4
+from ..jit import njit
+from ..pool import parallel
+from .recurrence_tiles import LANES, POINTWISE, pieces_of, put, put3, put4, take, take4
 from .simd import fma
 from .simd_math import sigmoid, tanh
 
@@ -45,7 +46,7 @@ def gru_unit(n, r, z, q, h):
 
 @njit(forceinline=True)
 def gru_unit_backward(gates, h, dh):
-    """What ``gru_unit`` took and gave, dh' → (dr, dz, dn, dq) of the pre-activations, the direct path to dh."""
+    """What ``gru_unit`` took and gave, dh' → (dr, dz, dn, dq) of the pre-activations, direct path to dh."""
     r, z, n, q = gates
     dn = dh * (_ONE - z) * fma(-n, n, _ONE)
     dr, dz = dn * q * r * (_ONE - r), dh * (h - n) * z * (_ONE - z)
@@ -57,49 +58,45 @@ def lstm_cell(gates, c):
     """``reference.lstm_cell``: h, c', activated."""
     activated, h, c_new = np.empty_like(gates), np.empty_like(c), np.empty_like(c)
     flat = [a.reshape(-1) for a in (gates, c, activated, h, c_new)]
-    with crew(c.size * POINTWISE) as pieces:
-        _lstm_cell(*flat, *c.shape, pieces)
+    pieces = pieces_of(c.size * POINTWISE)
+    _lstm_cell(pieces, pieces, *flat, *c.shape)
     return h, c_new, activated
 
 
-@njit(parallel=True)
-def _lstm_cell(gates, c, activated, h, c_new, batch, hidden, pieces):
-    for piece in prange(pieces):
-        part = np.int64(piece)
-        for b in range(part * batch // pieces, (part + 1) * batch // pieces):
-            for k in range(0, hidden, LANES):
-                at, to, n = b * hidden + k, 4 * b * hidden + k, hidden - k
-                gates_at, c_next, h_next = lstm_unit(take4(gates, to, hidden, n), take(c, at, n))
-                put4(activated, to, hidden, gates_at, n)
-                put(c_new, at, c_next, n)
-                put(h, at, h_next, n)
+@parallel
+def _lstm_cell(task, pieces, gates, c, activated, h, c_new, batch, hidden):
+    for b in range(task * batch // pieces, (task + 1) * batch // pieces):
+        for k in range(0, hidden, LANES):
+            at, to, n = b * hidden + k, 4 * b * hidden + k, hidden - k
+            gates_at, c_next, h_next = lstm_unit(take4(gates, to, hidden, n), take(c, at, n))
+            put4(activated, to, hidden, gates_at, n)
+            put(c_new, at, c_next, n)
+            put(h, at, h_next, n)
 
 
 def lstm_cell_backward(dh, dc, activated, c, c_new):
     """``reference.lstm_cell_backward``: dgates, dc."""
     dgates, dc_before = np.empty_like(activated), np.empty_like(dc)
     flat = [a.reshape(-1) for a in (dh, dc, activated, c, c_new, dgates, dc_before)]
-    with crew(c.size * POINTWISE) as pieces:
-        _lstm_cell_backward(*flat, *c.shape, pieces)
+    pieces = pieces_of(c.size * POINTWISE)
+    _lstm_cell_backward(pieces, pieces, *flat, *c.shape)
     return dgates, dc_before
 
 
-@njit(parallel=True)
-def _lstm_cell_backward(dh, dc, activated, c, c_new, dgates, dc_before, batch, hidden, pieces):
-    for piece in prange(pieces):
-        part = np.int64(piece)
-        for b in range(part * batch // pieces, (part + 1) * batch // pieces):
-            for k in range(0, hidden, LANES):
-                at, to, n = b * hidden + k, 4 * b * hidden + k, hidden - k
-                d, dc_at = lstm_unit_backward(
-                    take4(activated, to, hidden, n),
-                    take(c, at, n),
-                    take(c_new, at, n),
-                    take(dh, at, n),
-                    take(dc, at, n),
-                )
-                put4(dgates, to, hidden, d, n)
-                put(dc_before, at, dc_at, n)
+@parallel
+def _lstm_cell_backward(task, pieces, dh, dc, activated, c, c_new, dgates, dc_before, batch, hidden):
+    for b in range(task * batch // pieces, (task + 1) * batch // pieces):
+        for k in range(0, hidden, LANES):
+            at, to, n = b * hidden + k, 4 * b * hidden + k, hidden - k
+            d, dc_at = lstm_unit_backward(
+                take4(activated, to, hidden, n),
+                take(c, at, n),
+                take(c_new, at, n),
+                take(dh, at, n),
+                take(dc, at, n),
+            )
+            put4(dgates, to, hidden, d, n)
+            put(dc_before, at, dc_at, n)
 
 
 def gru_cell(gates_x, gates_h, h):
@@ -107,24 +104,22 @@ def gru_cell(gates_x, gates_h, h):
     batch, hidden = h.shape
     h_new, gates = np.empty_like(h), np.empty((batch, 4 * hidden), h.dtype)
     flat = [a.reshape(-1) for a in (gates_x, gates_h, h, h_new, gates)]
-    with crew(h.size * POINTWISE) as pieces:
-        _gru_cell(*flat, batch, hidden, pieces)
+    pieces = pieces_of(h.size * POINTWISE)
+    _gru_cell(pieces, pieces, *flat, batch, hidden)
     return h_new, gates
 
 
-@njit(parallel=True)
-def _gru_cell(gates_x, gates_h, h, h_new, gates, batch, hidden, pieces):
-    for piece in prange(pieces):
-        part = np.int64(piece)
-        for b in range(part * batch // pieces, (part + 1) * batch // pieces):
-            for k in range(0, hidden, LANES):
-                at, to, n = b * hidden + k, 3 * b * hidden + k, hidden - k
-                r = take(gates_x, to, n) + take(gates_h, to, n)
-                z = take(gates_x, to + hidden, n) + take(gates_h, to + hidden, n)
-                new, q = take(gates_x, to + 2 * hidden, n), take(gates_h, to + 2 * hidden, n)
-                activated, h_at = gru_unit(new, r, z, q, take(h, at, n))
-                put4(gates, 4 * b * hidden + k, hidden, activated, n)
-                put(h_new, at, h_at, n)
+@parallel
+def _gru_cell(task, pieces, gates_x, gates_h, h, h_new, gates, batch, hidden):
+    for b in range(task * batch // pieces, (task + 1) * batch // pieces):
+        for k in range(0, hidden, LANES):
+            at, to, n = b * hidden + k, 3 * b * hidden + k, hidden - k
+            r = take(gates_x, to, n) + take(gates_h, to, n)
+            z = take(gates_x, to + hidden, n) + take(gates_h, to + hidden, n)
+            new, q = take(gates_x, to + 2 * hidden, n), take(gates_h, to + 2 * hidden, n)
+            activated, h_at = gru_unit(new, r, z, q, take(h, at, n))
+            put4(gates, 4 * b * hidden + k, hidden, activated, n)
+            put(h_new, at, h_at, n)
 
 
 def gru_cell_backward(dh, gates, h):
@@ -133,20 +128,18 @@ def gru_cell_backward(dh, gates, h):
     dgates_x, dgates_h = np.empty((batch, 3 * hidden), h.dtype), np.empty((batch, 3 * hidden), h.dtype)
     direct = np.empty_like(h)
     flat = [a.reshape(-1) for a in (dh, gates, h, dgates_x, dgates_h, direct)]
-    with crew(h.size * POINTWISE) as pieces:
-        _gru_cell_backward(*flat, batch, hidden, pieces)
+    pieces = pieces_of(h.size * POINTWISE)
+    _gru_cell_backward(pieces, pieces, *flat, batch, hidden)
     return dgates_x, dgates_h, direct
 
 
-@njit(parallel=True)
-def _gru_cell_backward(dh, gates, h, dgates_x, dgates_h, direct, batch, hidden, pieces):
-    for piece in prange(pieces):
-        part = np.int64(piece)
-        for b in range(part * batch // pieces, (part + 1) * batch // pieces):
-            for k in range(0, hidden, LANES):
-                at, to, n = b * hidden + k, 3 * b * hidden + k, hidden - k
-                activated = take4(gates, 4 * b * hidden + k, hidden, n)
-                d, direct_at = gru_unit_backward(activated, take(h, at, n), take(dh, at, n))
-                put3(dgates_x, to, hidden, d, n)
-                put3(dgates_h, to, hidden, (d[0], d[1], d[3]), n)
-                put(direct, at, direct_at, n)
+@parallel
+def _gru_cell_backward(task, pieces, dh, gates, h, dgates_x, dgates_h, direct, batch, hidden):
+    for b in range(task * batch // pieces, (task + 1) * batch // pieces):
+        for k in range(0, hidden, LANES):
+            at, to, n = b * hidden + k, 3 * b * hidden + k, hidden - k
+            activated = take4(gates, 4 * b * hidden + k, hidden, n)
+            d, direct_at = gru_unit_backward(activated, take(h, at, n), take(dh, at, n))
+            put3(dgates_x, to, hidden, d, n)
+            put3(dgates_h, to, hidden, (d[0], d[1], d[3]), n)
+            put(direct, at, direct_at, n)

@@ -89,3 +89,21 @@ def test_the_number_of_threads_does_not_matter():
     finally:
         numba.set_num_threads(before)
     np.testing.assert_array_equal(several, one)
+
+
+@parallel(cache=False)
+def neighbours(task, count, x):
+    """Row r + 1 of x is each number of row r plus the one after it, in a circle."""
+    row, i = task // count, task % count
+    x[row + 1, i] = x[row, i] + x[row, (i + 1) % count]
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 100])
+def test_a_round_sees_all_of_the_round_before(count):
+    x = np.zeros((9, count))
+    expected = x[0] = np.arange(count)
+    neighbours.rounds(8, count, count, x)
+    for _ in range(8):
+        expected = expected + np.roll(expected, -1)
+    np.testing.assert_array_equal(x[8], expected)
+    neighbours.rounds(0, count, count, x[:0])  # nothing to do
