@@ -91,12 +91,14 @@ def _backward_set(s, shape, dweight, dbias, dy, x, weight, mean, rstd, across_ba
 # ── a chunk of the sets ──────────────────────────────────────────────────────────────────────────
 @parallel
 def forward(chunk, chunks, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
+    """One chunk of the forward pass: rows, or groups of them, from their sums to y."""
     for s in range(chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks):
         _forward_set(s, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd)
 
 
 @parallel
 def backward(chunk, chunks, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
+    """One chunk of the backward pass: dx, and this chunk's share of dweight and dbias."""
     dw, db = dweight[chunk], dbias[chunk]
     for s in range(chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks):
         _backward_set(s, shape, dw, db, dy, x, weight, mean, rstd, across_batch, center, dx)
