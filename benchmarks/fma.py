@@ -1,4 +1,4 @@
-"""The most multiply-adds that this machine can do: the kernels' register tile on panels that stay in cache."""
+"""The most multiply-adds that this machine can do: the kernels' tile on panels that stay in cache."""
 
 import time
 

@@ -11,8 +11,8 @@ def copy_box(source, start, channels, corner, end, boxes, copy):
     """copy[c·channel + ((u·R₀ + e₀)·R₁ + e₁)·R₂ + e₂] = source[c, i], 0 unless 0 ≤ i < end.
 
     i = (corner + e)·stride + low + phase u along each axis; source[c] begins at start + c·S₀·S₁·S₂. Whole
-    vectors are written: what reaches beyond a row is overwritten by the next one, and a channel of the copy ends with
-    room for one.
+    vectors are written: what reaches beyond a row is overwritten by the next one, and a channel of the copy
+    ends with room for one.
     """
     s0, s1, s2 = boxes.size[0], boxes.size[1], boxes.size[2]
     r0, r1, r2 = boxes.rows[0], boxes.rows[1], boxes.rows[2]

@@ -86,7 +86,8 @@ def _run(source, weight, bias, activation, target, groups, plan, strides):
     bias = np.zeros(groups * width, np.float32) if bias is None else bias
     jobs = min(pieces * blocks, 4 * convolution_plan.ENOUGH)
     _job(
-        jobs, jobs, source.reshape(-1), groups, depth, width, packed, padded, bias, activation, target.reshape(-1),
+        jobs, jobs, source.reshape(-1), groups, depth, width, packed, padded, bias, activation,
+        target.reshape(-1),
         boxes, outputs, pieces, blocks,
     )  # fmt: skip
 
@@ -120,7 +121,8 @@ def _pack(task, weight, groups, depth, width, padded, by_output, by_input, outpu
 
 @parallel
 def _job(
-    task, jobs, source, groups, depth, width, packed, padded, bias, activation, target, boxes, outputs, pieces,
+    task, jobs, source, groups, depth, width, packed, padded, bias, activation, target, boxes, outputs,
+    pieces,
     blocks,
 ):  # fmt: skip
     """Several pieces, one after the other in the same memory."""

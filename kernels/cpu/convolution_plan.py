@@ -45,7 +45,7 @@ SHAPES = {
     16: ((6, 4), (4, 4), (2, 4), (1, 4)),
     0: ((1, 1), (1, 1), (1, 1), (1, 1)),
 }[simd.BYTES]
-"""Tiles (rows, vectors): most output channels go by the first, the last few by another, a single one by the last."""
+"""Tiles (rows, vectors): most output channels go by the first, the last few by another, one by the last."""
 
 BLOCK_CHANNELS, BLOCK_OUTPUTS = 32, 64
 """Channels and outputs whose part of dW is computed together, so that both copies stay in L2."""
@@ -71,7 +71,7 @@ panels          (P, 2): first output channel, which of SHAPES
 
 @functools.lru_cache(maxsize=256)
 def forward(size, kernel, stride, padding, dilation, out, channels, outputs):
-    """(Boxes, Outputs, rows of all panels, boxes) of y: one set of outputs, all taps j at offset j·dilation − padding₀."""
+    """(Boxes, Outputs, rows of all panels, boxes) of y: one set of outputs, taps j at j·dilation − padding₀."""
     taps = [tuple(j * d - p for j, d, p in zip(tap, dilation, padding, strict=True)) for tap in _grid(kernel)]
     sets = [((0, 0, 0), list(enumerate(taps)))]
     return _plan(size, stride, out, (1, 1, 1), out, sets, channels, outputs)

@@ -91,5 +91,6 @@ def _products(rows, columns, lines, pitch, copy, table, block, length):
         for i in range(0, columns, DOT):
             at = r * columns + i
             dot_tile(
-                DOT, DOT, lines, r * pitch, pitch, copy, 0, table[i : i + DOT], block, at, columns, length, True
+                DOT, DOT, lines, r * pitch, pitch, copy, 0, table[i : i + DOT],
+                block, at, columns, length, True,
             )  # fmt: skip

@@ -211,7 +211,7 @@ def _unpacked(a, a_start, a_row, a_column, b, b_start, b_row, c, place, m, n, k)
 
 @parallel
 def stack(task, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k):
-    """Matrix number ``task`` of a stack, C = A B, nothing copied: b_column is 1, or a_column and b_row are."""
+    """Matrix number ``task`` of a stack, C = A B, nothing copied: b_column is 1, or a_column and b_row."""
     a_start, b_start, place = a_starts[task], b_starts[task], task * m * n
     if b_column == 1:
         _unpacked(a, a_start, a_row, a_column, b, b_start, b_row, c, place, m, n, k)
