@@ -71,7 +71,7 @@ panels          (P, 2): first output channel, which of SHAPES
 
 @functools.lru_cache(maxsize=256)
 def forward(size, kernel, stride, padding, dilation, out, channels, outputs):
-    """(Boxes, Outputs, rows of all panels, boxes) of y: one set of outputs, taps j at j·dilation − padding₀."""
+    """(Boxes, Outputs, rows of all panels, boxes) of y: one set of outputs, taps j at j·dil. − pad₀."""
     taps = [tuple(j * d - p for j, d, p in zip(tap, dilation, padding, strict=True)) for tap in _grid(kernel)]
     sets = [((0, 0, 0), list(enumerate(taps)))]
     return _plan(size, stride, out, (1, 1, 1), out, sets, channels, outputs)
