@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import subprocess
 import sys
 
 __all__ = ["main"]
@@ -26,6 +27,8 @@ def build_parser():
     parser.add_argument("--saved", action="store_true", help="measure nothing: take benchmarks/results.json")
     parser.add_argument("--write", action="store_true",
                         help="put the results into results.json, RESULTS.md and the pictures")  # fmt: skip
+    parser.add_argument("--memory", action="store_true",
+                        help="also measure the peak memory of every timed row (Linux)")  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="write this run's results there")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rounds", type=int, default=7, metavar="N", help="of each row (default: 7)")
@@ -74,7 +77,7 @@ def measured(args, rows):
     """Measure the rows, one line each; then what the options ask."""
     from . import machine, report, store
     from .place import Place
-    from .run import measure_row
+    from .run import add_memory, measure_row
 
     peaks = machine.Peaks(Place(args.device))
     records = []
@@ -83,6 +86,11 @@ def measured(args, rows):
         records.append(record)
         print(report.line(record), flush=True)
     about = machine.describe(args.device)
+    if args.memory:
+        try:
+            add_memory(records)
+        except (RuntimeError, OSError, subprocess.SubprocessError) as e:  # times stay as they are
+            print(f"memory was not measured: {e}", file=sys.stderr)
     found = {name: value for name, value in vars(peaks).items() if name in ("flops", "copy")}
     results = store.merged(store.empty(), args.device, about, peaks=found, records=records)
     if args.json:

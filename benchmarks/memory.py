@@ -1,9 +1,9 @@
 """What a call needs besides its inputs: the peak of a process of its own, less what it held before.
 
 ``python -m benchmarks.memory ROW… SIDE`` prints the bytes, a line a row. The process first makes the call
-with tiny sizes, so that code is there, then makes the inputs, gives what is free back to the system, notes
-what it holds, sets the peak back, and makes the call twice. It loads only the library of its side. Linux
-alone tells all this; elsewhere there is no figure.
+once (of tiny sizes, where the row has them), so that code is there, then makes the inputs anew, gives what
+is free back to the system, notes what it holds, sets the peak back, and makes the call twice. It loads only
+the library of its side. Linux alone tells all this; elsewhere there is no figure.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ def available():
     return os.access(STATUS, os.R_OK) and os.access(CLEAR, os.W_OK)
 
 
-def measure(names, side, *, timeout=600):
+def measure(names, side, *, timeout=1200):
     """Bytes that one side of each row needs, from a process of its own; None where the system cannot tell.
 
     Errors     RuntimeError with what the process said, where it failed
@@ -46,8 +46,7 @@ def measure(names, side, *, timeout=600):
 def peak_of(row, side):
     """In this process: what ``measure`` asks of another."""
     place = Place(row.device, libraries=() if side == "ours" else (side,))
-    if row.small is not None:
-        row.small(place).call(side, memory=True)()
+    (row.small or row.setup)(place).call(side, memory=True)()
     call = row.setup(place).call(side, memory=True)
     gc.collect()
     _give_back()

@@ -20,9 +20,10 @@ other processes took the CPU is repeated, and so is a row whose rounds disagree 
 did not help, ⚠ stands beside the row, and its ratio is no result.
 
 Memory is the peak of a process of its own that runs one side only, less what it held when inputs and weights
-were there. Rates count the operations of the formula as written, or the bytes that must at least be moved.
-The share is of what this machine was measured to do in the same process; it can be above 100 %: Winograd's
-convolution needs fewer multiplications than the formula has, and what fits the caches is not bound by memory.
+were there: results, gradients and scratch (torch with its default layout). Rates count the operations of the
+formula as written, or the bytes that must at least be moved. The share is of what this machine was measured
+to do in the same process; it can be above 100 %: Winograd's convolution needs fewer multiplications than the
+formula has, and what fits the caches is not bound by memory.
 """
 
 
@@ -160,16 +161,17 @@ def table(records):
     """One topic's rows; a library's columns are there if any row names it."""
     libraries = sorted({lib for r in records for lib in r["libraries"]}, reverse=True)
     rated, limited = (any(r[key] is not None for r in records) for key in ("rate", "limit"))
+    weighed = any(r["bytes"] for r in records)
     head = ["row", "what", "ours"]
     for lib in libraries:
         head += [lib, f"ratio to {lib}", "target"]
-    head += ["limit"] * limited + ["rate", "of peak"] * rated
+    head += ["limit"] * limited + ["rate", "of peak"] * rated + ["memory (theirs)"] * weighed
     lines = [head, ["---"] * 3 + ["---:"] * (len(head) - 3)]
-    lines += [_cells(r, libraries, limited, rated) for r in records]
+    lines += [_cells(r, libraries, limited, rated, weighed) for r in records]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _cells(record, libraries, limited, rated):
+def _cells(record, libraries, limited, rated, weighed):
     missed = {v.beside for v in judge(record) if v.bad}
     warn = "" if record["error"] is not None or trusted(record) else " ⚠"
     what = ", ".join(filter(None, (record["what"], record["sizes"])))
@@ -192,6 +194,10 @@ def _cells(record, libraries, limited, rated):
         aim = "" if wanted is None else f" (≥ {wanted:.0%}{' missed' if 'peak' in missed else ''})"
         share = "" if record["share"] is None else f"{record['share']:.0%}{aim}"
         cells += [rate_text(record), share]
+    if weighed:
+        theirs = [bytes_text(record["bytes"][lib]) for lib in libraries if lib in record["bytes"]]
+        mine = bytes_text(record["bytes"]["ours"]) if "ours" in record["bytes"] else ""
+        cells.append(f"{mine} ({', '.join(theirs)})" if theirs else mine)
     return cells
 
 

@@ -7,10 +7,10 @@ import gc
 import numpy as np
 
 from . import memory, timing
-from .place import Place, as_array
+from .place import LIBRARIES, Place, as_array
 from .timing import Stats
 
-__all__ = ["SLACK", "Verdict", "judge", "measure_row", "trusted"]
+__all__ = ["SLACK", "Verdict", "add_memory", "judge", "measure_row", "trusted"]
 
 SLACK = 1.15
 """A target is missed by more than 15 %."""
@@ -28,7 +28,7 @@ def measure_row(row, peaks=None, *, rounds=timing.ROUNDS, budget=15.0):
         "targets": dict(row.targets), "limit": row.limit, "share_wanted": row.share,
         "flops": row.flops, "moved": row.moved,
         "ours": None, "peers": {}, "ratio": {}, "rate": None, "share": None, "differs": {}, "disturbed": 0,
-        "unsteady": [],
+        "unsteady": [], "bytes": {},
         "error": None, "when": datetime.date.today().isoformat(),
     }  # fmt: skip
     try:
@@ -41,6 +41,19 @@ def measure_row(row, peaks=None, *, rounds=timing.ROUNDS, budget=15.0):
         record["error"] = f"{type(e).__name__}: {e}"
     gc.collect()
     return record
+
+
+def add_memory(records):
+    """Put into the records of timed rows, as ``bytes``, what each side's call needs (see ``memory.py``).
+
+    One process a side runs all its rows, one after the other.
+    """
+    timed = [r for r in records if r["kind"] == "time" and r["device"] == "cpu" and r["error"] is None]
+    for side in ("ours", *LIBRARIES):
+        chosen = [r for r in timed if side == "ours" or side in r["peers"]]
+        found = memory.measure([r["name"] for r in chosen], side) if chosen else []
+        for record, used in zip(chosen, found or (), strict=False):
+            record["bytes"][side] = used
 
 
 def _seconds(row, record, rounds, budget):

@@ -28,7 +28,7 @@ def record(row, ours, error=None, disturbed=0, unsteady=(), **peers):
         "targets": dict(row.targets), "limit": row.limit, "share_wanted": row.share, "flops": row.flops,
         "moved": row.moved, "ours": stats(ours), "ratio": {}, "rate": None, "share": None, "differs": {},
         "peers": {lib: {"variant": "", **stats(v), "others": {}} for lib, v in peers.items()},
-        "disturbed": disturbed, "unsteady": list(unsteady), "error": error, "when": "2025-01-02",
+        "disturbed": disturbed, "unsteady": list(unsteady), "bytes": {}, "error": error, "when": "2025-01-02",
     }  # fmt: skip
     _derive(row, made, Peaks())
     return made

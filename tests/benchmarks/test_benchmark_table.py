@@ -275,6 +275,43 @@ def test_a_row_of_results_md():
     ]  # fmt: skip
 
 
+def test_memory_has_a_column_where_it_was_measured():
+    row = record(ROW, 0.02, torch=0.05)
+    row["bytes"] = {"ours": 2e6, "torch": 3_500_000}
+    text = page([row, record(Row("a/two", "Topic", "", "", None), 1.0)])
+    assert cells(text, "a/one")[-1] == "2.00 MB (3.50 MB)" and cells(text, "a/two")[-1] == ""
+    assert "memory" not in page([record(ROW, 0.02, torch=0.05)]).split("## Topic")[1]
+
+
+def test_memory_is_asked_once_a_side_and_only_of_those_who_were_timed(monkeypatch):
+    asked = []
+
+    def measure(names, side):
+        asked.append((side, names))
+        return [len(names) * 1000 + i for i in range(len(names))]
+
+    monkeypatch.setattr(run.memory, "measure", measure)
+    both, alone = record(ROW, 1.0, torch=1.0), record(Row("b", "T", "", "", None), 1.0)
+    failed = record(Row("c", "T", "", "", None), 1.0, error="no")
+    wall = record(Row("d", "T", "", "", None, kind="wall"), 1.0)
+    run.add_memory([both, alone, failed, wall])
+    assert asked == [("ours", ["a/one", "b"]), ("torch", ["a/one"])]
+    assert both["bytes"] == {"ours": 2000, "torch": 1000} and alone["bytes"] == {"ours": 2001}
+    assert failed["bytes"] == wall["bytes"] == {}
+
+
+def test_memory_is_measured_on_request_and_its_failure_keeps_the_times(fake, monkeypatch, capsys):
+    def fail(names, side):
+        raise RuntimeError("no room")
+
+    monkeypatch.setattr(run.memory, "measure", fail)
+    assert command.main(["--write"]) == 0
+    assert "no room" not in capsys.readouterr().err
+    assert command.main(["--write", "--memory"]) == 0
+    assert "no room" in capsys.readouterr().err
+    assert len(store.load(fake[1] / "results.json")["cpu"]["rows"]) == 2
+
+
 def test_a_missing_peer_is_an_empty_column():
     assert cells(page([record(ROW, 0.02)]), "a/one")[3:6] == ["", "", "≤ 0.50"]
 
