@@ -151,7 +151,9 @@ def blocks(
             for j in range(0, columns, COLUMNS):
                 wide, y = min(COLUMNS, columns - j), corner + j
                 if packed:
-                    _panel(mine_a, 0, ROWS * d, 1, ROWS, mine_b, j * d, COLUMNS, c, y, n, rows, wide, d, p > 0)
+                    _panel(
+                        mine_a, 0, ROWS * d, 1, ROWS, mine_b, j * d, COLUMNS, c, y, n, rows, wide, d, p > 0
+                    )
                 else:
                     x = at_b + j
                     _panel(a, at_a, ROWS * a_row, a_row, a_column, b, x, b_row, c, y, n, rows, wide, d, p > 0)

@@ -108,7 +108,11 @@ def test_one_thread_gives_the_same_bits(name):
 @pytest.mark.parametrize("n", [3, 40, 200])
 def test_large_linear_with_bias_and_activation(floor, n):
     rng = np.random.default_rng(1)
-    x, weight, bias = draw(rng, (n, 300), np.float32), draw(rng, (211, 300), np.float32), draw(rng, 211, np.float32)
+    x, weight, bias = (
+        draw(rng, (n, 300), np.float32),
+        draw(rng, (211, 300), np.float32),
+        draw(rng, 211, np.float32),
+    )
     exact = np.maximum(x.astype(np.float64) @ weight.T.astype(np.float64) + bias, 0)
     assert np.abs(floor.linear(x, weight, bias, "relu") - exact).max() <= 2e-5 * np.abs(exact).max()
 
