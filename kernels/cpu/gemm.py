@@ -1,10 +1,10 @@
-"""Matrix products of float32 in compiled code: blocks of C, packed or not, and the tiles of ``microkernels.py``.
+"""Matrix products of float32 in compiled code: blocks of C, on the tiles of ``microkernels.py``.
 
     C = φ(A B + bias)     A (M, K), B (K, N), each with any two strides; C (M, N) by rows
 
 Goto & van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008): B is cut into panels of
-COLUMNS columns and A into panels of ROWS rows, DEPTH steps of the sum at a time. A task computes a block of C:
-it copies its part of A and of B so that the tiles read them from end to end, in memory of its own. Where the
+COLUMNS columns and A into panels of ROWS rows, some steps of the sum at a time. A task computes a block of C:
+it copies its part of A and of B so that the tiles read them from end to end, in memory of its own. Where
 copies would cost more than they bring (small matrices, few rows) both are read where they lie.
 
 Every entry of C is the sum of its products in one order, first to last, whoever computes it: the cutting into

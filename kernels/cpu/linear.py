@@ -133,8 +133,8 @@ def _by_slabs(a, steps_a, b, c, sizes):
     parts = np.empty((slabs, m, n), np.float32)
     number = np.arange(slabs)
     gemm.blocks(
-        slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts), m, n,
-        share, k - (slabs - 1) * share, m, n, 16, False, _NONE, 0,
+        slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts),
+        m, n, share, k - (slabs - 1) * share, m, n, 16, False, _NONE, 0,
     )  # fmt: skip
     np.add.reduce(parts, axis=0, out=c.reshape(m, n))
 
