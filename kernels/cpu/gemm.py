@@ -1,14 +1,15 @@
-"""Matrix products of float32 in compiled code: packed blocks, and the tile of ``microkernels.py``.
+"""Matrix products of float32 in compiled code: blocks of C, on the tiles of ``microkernels.py``.
 
     C = φ(A B + bias)     A (M, K), B (K, N), each with any two strides; C (M, N) by rows
 
 Goto & van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008): B is cut into panels of
-COLUMNS columns and A into panels of ROWS rows, each copied so that the tile reads it from end to end.
-DEPTH steps of the sum are taken at a time, so that a panel of B stays near while A's pass over it.
+COLUMNS columns and A into panels of ROWS rows, some steps of the sum at a time. A task computes a block of C:
+it copies its part of A and of B so that the tiles read them from end to end, in memory of its own. Where
+copies would cost more than they bring (small matrices, few rows) both are read where they lie.
 
-Every entry of C is the sum of its products in one fixed order, DEPTH by DEPTH, whoever computes it: the
-cutting into tasks does not change a bit. Largest error against float64: about K · 2⁻²⁴ of Σ |a| |b|, in
-practice √K · 2⁻²⁴ (tested).
+Every entry of C is the sum of its products in one order, first to last, whoever computes it: the cutting into
+tasks does not change a bit. Largest error against float64: about K · 2⁻²⁴ of Σ |a| |b|, in practice
+√K · 2⁻²⁴ (tested).
 """
 
 import numpy as np
@@ -19,44 +20,69 @@ from .microkernels import COLUMNS, DOT, ROWS, VECTORS, dot_tile, tile
 from .simd import LANES, load_part, maximum, store_part, transpose
 from .simd_math import sigmoid, tanh
 
-__all__ = ["ACTIVATIONS", "activate", "dots", "one", "stack"]
+__all__ = ["ACTIVATIONS", "activate", "blocks", "dots"]
 
 ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 
-DEPTH = 384
-"""Steps of the sum taken at a time: a panel of B is 48 kB with AVX-512."""
+FEW = max(1, ROWS // 3)
+"""Rows of the tile that takes what is left of a block below the tiles of ROWS rows."""
 
-WIDTH = 84 * COLUMNS
-"""Columns of B packed at a time: 4 MB."""
-
-HEIGHT = 8 * ROWS
-"""Rows of A in a task, or fewer."""
-
-HALF = max(1, ROWS // 2)
-
-TASKS = 16
-"""Into so many tasks a product is cut at least, if it is large enough."""
+WIDE = 2 * DOT
+"""Dot products of a single row taken at once: as many rows of B are read from memory side by side."""
 
 
+# ── one block ────────────────────────────────────────────────────────────────────────────────────
 @njit(inline="always")
-def _pack(x, start, across, along, count, depth, width, panel):
-    """panel[p · width + i] = x[start + i · across + p · along] for i < count, p < depth; 0 up to width."""
-    if count < width:
-        for i in range(depth * width):
-            panel[i] = 0
+def _pack(x, start, across, along, count, depth, width, panel, place):
+    """panel[place + p · width + i] = x[start + i · across + p · along] for i < count, p < depth."""
     if across == 1:  # neighbours lie side by side
         for p in range(depth):
             for i in range(0, count, LANES):
                 part = load_part(x, start + p * along + i, count - i)
-                store_part(panel, p * width + i, part, count - i)
+                store_part(panel, place + p * width + i, part, count - i)
         return
     turned = depth // LANES * LANES if along == 1 else 0
     for i in range(0, count, LANES):  # each lies along the sum: block by block in registers
+        rows, at, to = min(LANES, count - i), start + i * across, place + i
         for p in range(0, turned, LANES):
-            transpose(x, start + i * across + p, across, min(LANES, count - i), panel, p * width + i, width)
+            transpose(x, at + p, across, rows, panel, to + p * width, width)
     for j in range(count):
         for p in range(turned, depth):
-            panel[p * width + j] = x[start + j * across + p * along]
+            panel[place + p * width + j] = x[start + j * across + p * along]
+
+
+@njit
+def _pack_all(x, start, across, along, count, depth, width, panels):
+    """All panels of ``width`` lines of an operand, one after the other."""
+    for i in range(0, count, width):
+        _pack(x, start + i * across, across, along, min(width, count - i), depth, width, panels, i * depth)
+
+
+@njit
+def _panel(a, start, panel, a_row, a_column, b, at, b_row, c, corner, c_row, rows, columns, depth, add):
+    """At most COLUMNS columns of a block; ``panel`` entries of a lie between two groups of ROWS rows."""
+    if columns == COLUMNS:
+        for i in range(0, rows - rows % ROWS, ROWS):
+            x, y = start + i // ROWS * panel, corner + i * c_row
+            tile(ROWS, VECTORS, a, x, a_row, a_column, b, at, b_row, c, y, c_row, depth, add, None)
+        i = rows - rows % ROWS
+        start += i // ROWS * panel
+        for j in range(0, rows - i - (rows - i) % FEW, FEW):
+            x, y = start + j * a_row, corner + (i + j) * c_row
+            tile(FEW, VECTORS, a, x, a_row, a_column, b, at, b_row, c, y, c_row, depth, add, None)
+        for j in range(rows - i - (rows - i) % FEW, rows - i):
+            x, y = start + j * a_row, corner + (i + j) * c_row
+            tile(1, VECTORS, a, x, a_row, a_column, b, at, b_row, c, y, c_row, depth, add, None)
+        return
+    for v in range(0, columns, LANES):
+        left = columns - v
+        for i in range(0, rows - rows % ROWS, ROWS):
+            x, y = start + i // ROWS * panel, corner + i * c_row + v
+            tile(ROWS, 1, a, x, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
+        i = rows - rows % ROWS
+        for j in range(rows - i):
+            x, y = start + i // ROWS * panel + j * a_row, corner + (i + j) * c_row + v
+            tile(1, 1, a, x, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
 
 
 @njit(inline="always")
@@ -69,8 +95,8 @@ def activate(v, kind):
     return sigmoid(v)
 
 
-@njit(inline="always")
-def finish(c, start, row, rows, columns, bias, at, kind):
+@njit
+def _finish(c, start, row, rows, columns, bias, at, kind):
     """c[start + i·row + j] = φ(c[…] + bias[at + j]); a bias of no entries is none."""
     for i in range(rows):
         for j in range(0, columns, LANES):
@@ -83,170 +109,86 @@ def finish(c, start, row, rows, columns, bias, at, kind):
             store_part(c, place, v, columns - j)
 
 
-@njit(inline="always")
-def _move(x, start, row, y, place, y_row, rows, columns):
-    """A rectangle of x to y."""
-    for i in range(rows):
-        for j in range(0, columns, LANES):
-            v = load_part(x, start + i * row + j, columns - j)
-            store_part(y, place + i * y_row + j, v, columns - j)
+@njit
+def _scratch(size):
+    """That many numbers, the first at the start of a line of the cache: no vector lies across two."""
+    x = np.empty(size + 16, np.float32)
+    first = -(x.ctypes.data // 4) % 16
+    return x[first : first + size]
 
 
-@njit(inline="always")
-def _groups(m, panels):
-    """Into how many groups the panels are divided, and how many rows a task takes."""
-    height = max(ROWS, min(HEIGHT, -(-m // ROWS) * ROWS))
-    blocks = -(-m // height)
-    groups = min(max(1, -(-TASKS // blocks)), max(1, panels // 4))
-    return groups, height
-
-
-@njit(inline="always")
-def _panel(panel, b, start, b_row, b_column, columns, depth, packed):
-    """Pack one panel of B: columns [panel · COLUMNS, …) of the ``columns`` that begin at ``start``."""
-    column = panel * COLUMNS
-    count = min(COLUMNS, columns - column)
-    place = panel * depth * COLUMNS
-    _pack(b, start + column * b_column, b_column, b_row, count, depth, COLUMNS, packed[place:])
-
-
-@njit(inline="always")
-def _block(a, start, a_row, a_column, b, first, last, c, place, c_row, rows, columns, depth, add):
-    """Panels [first, last) of rows × columns entries of C, of which entry (0, 0) lies at ``place``.
-
-    b: packed panels. add: to what C holds, or in its place.
-    """
-    packed = np.empty(-(-rows // ROWS) * ROWS * depth, np.float32)
-    beside = np.zeros(ROWS * COLUMNS, np.float32)  # for tiles that hang over the end of C
-    if not add:
-        for i in range(rows):
-            for j in range(first * COLUMNS, min(columns, last * COLUMNS)):
-                c[place + i * c_row + j] = 0
-    for i in range(0, rows, ROWS):
-        _pack(a, start + i * a_row, a_row, a_column, min(ROWS, rows - i), depth, ROWS, packed[i * depth :])
-    for panel in range(first, last):
-        wide, at = min(COLUMNS, columns - panel * COLUMNS), panel * depth * COLUMNS
-        for i in range(0, rows, ROWS):
-            high, corner = min(ROWS, rows - i), place + i * c_row + panel * COLUMNS
-            whole = high == ROWS and wide == COLUMNS
-            if not whole:
-                _move(c, corner, c_row, beside, 0, COLUMNS, high, wide)
-            target, start_c, row_c = (c, corner, c_row) if whole else (beside, 0, COLUMNS)
-            tile(
-                ROWS,
-                VECTORS,
-                packed,
-                i * depth,
-                1,
-                ROWS,
-                b,
-                at,
-                COLUMNS,
-                target,
-                start_c,
-                row_c,
-                depth,
-                True,
-                None,
-            )
-            if not whole:
-                _move(beside, 0, COLUMNS, c, corner, c_row, high, wide)
-
-
+# ── tasks ────────────────────────────────────────────────────────────────────────────────────────
 @parallel
-def pack_panels(task, b, start, b_row, b_column, columns, depth, packed):
-    """One panel of B."""
-    _panel(task, b, start, b_row, b_column, columns, depth, packed)
+def blocks(
+    task, share, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k, last, height, width,
+    depth, packed, bias, kind,
+):  # fmt: skip
+    """``share`` blocks of height × width entries of C, of a stack of products, each C = φ(A B + bias).
 
-
-@parallel
-def blocks(task, a, start, a_row, a_column, b, c, place, n, m, columns, depth, add, bias, left, kind):
-    """A block of C: some rows of it, and some panels; the last part of the sum brings bias and activation.
-
-    kind: 0 … 3 as in ACTIVATIONS, −1 while parts of the sum are missing.
+    a_starts, b_starts     where each matrix begins; products lie one after the other in c
+    last                   K of the last product
+    depth                  steps of the sum taken at a time
+    packed                 whether A and B are copied; if not, b_column is 1
+    kind                   0 … 3 as in ACTIVATIONS; a bias of no entries is none
     """
-    panels = -(-columns // COLUMNS)
-    groups, height = _groups(m, panels)
-    share = -(-panels // groups)
-    top, first = task // groups * height, task % groups * share
-    last, rows = min(panels, first + share), min(height, m - top)
-    corner = place + top * n
-    if first >= last:
-        return
-    _block(a, start + top * a_row, a_row, a_column, b, first, last, c, corner, n, rows, columns, depth, add)
-    if kind > 0 or (kind == 0 and bias.size):
-        first, last = first * COLUMNS, min(columns, last * COLUMNS)
-        finish(c, corner + first, n, rows, last - first, bias, left + first, kind)
+    down, across = -(-m // height), -(-n // width)
+    size_a = -(-height // ROWS) * ROWS * depth if packed else 0
+    size_b = -(-width // COLUMNS) * COLUMNS * depth if packed else 0
+    mine_a, mine_b = _scratch(size_a), _scratch(size_b)
+    for block in range(task * share, min(task * share + share, a_starts.size * down * across)):
+        number, place = block // (down * across), block % (down * across)
+        top, left = place // across * height, place % across * width
+        rows, columns = min(height, m - top), min(width, n - left)
+        corner = (number * m + top) * n + left
+        from_a = a_starts[number] + top * a_row
+        from_b = b_starts[number] + left * b_column
+        steps = last if number == a_starts.size - 1 else k
+        for p in range(0, max(1, steps), depth):
+            d, at_a, at_b = min(depth, steps - p), from_a + p * a_column, from_b + p * b_row
+            if packed:
+                _pack_all(a, at_a, a_row, a_column, rows, d, ROWS, mine_a)
+                _pack_all(b, at_b, b_column, b_row, columns, d, COLUMNS, mine_b)
+            for j in range(0, columns, COLUMNS):
+                wide, y = min(COLUMNS, columns - j), corner + j
+                if packed:
+                    _panel(
+                        mine_a, 0, ROWS * d, 1, ROWS, mine_b, j * d, COLUMNS, c, y, n, rows, wide, d, p > 0
+                    )
+                else:
+                    x = at_b + j
+                    _panel(a, at_a, ROWS * a_row, a_row, a_column, b, x, b_row, c, y, n, rows, wide, d, p > 0)
+        if kind or bias.size:
+            _finish(c, corner, n, rows, columns, bias, left, kind)
 
 
-@njit(inline="always")
+@njit
 def _corner(a, a_start, rows, b, b_start, columns, c, c_start, n, k):
-    """At most DOT × DOT dot products."""
+    """At most DOT × DOT dot products, or 2 DOT of one row."""
     if rows == DOT and columns == DOT:
         dot_tile(DOT, DOT, a, a_start, k, b, b_start, k, c, c_start, n, k, False)
-        return
-    for i in range(rows):
-        for j in range(columns):
-            dot_tile(1, 1, a, a_start + i * k, k, b, b_start + j * k, k, c, c_start + i * n + j, n, k, False)
-
-
-@njit(inline="always")
-def _unpacked(a, a_start, a_row, a_column, b, b_start, b_row, c, place, m, n, k):
-    """C = A B for few rows: both read where they lie."""
-    for j in range(0, n, COLUMNS):
-        for i in range(0, m - m % HALF, HALF):
-            start, at = a_start + i * a_row, place + i * n + j
-            if n - j >= COLUMNS:  # without masks it is faster
-                tile(
-                    HALF, VECTORS, a, start, a_row, a_column, b, b_start + j, b_row, c, at, n, k, False, None
-                )
-            else:
-                tile(
-                    HALF, VECTORS, a, start, a_row, a_column, b, b_start + j, b_row, c, at, n, k, False, n - j
-                )
-        for i in range(m - m % HALF, m):
-            start, at = a_start + i * a_row, place + i * n + j
-            tile(1, VECTORS, a, start, a_row, a_column, b, b_start + j, b_row, c, at, n, k, False, n - j)
+    elif rows == 1 and columns == WIDE:
+        dot_tile(1, WIDE, a, a_start, k, b, b_start, k, c, c_start, n, k, False)
+    else:
+        for i in range(rows):
+            for j in range(columns):
+                at = b_start + j * k
+                dot_tile(1, 1, a, a_start + i * k, k, b, at, k, c, c_start + i * n + j, n, k, False)
 
 
 @parallel
-def stack(task, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k):
-    """Matrix number ``task`` of a stack, C = A B, nothing copied: b_column is 1, or a_column and b_row."""
-    a_start, b_start, place = a_starts[task], b_starts[task], task * m * n
-    if b_column == 1:
-        _unpacked(a, a_start, a_row, a_column, b, b_start, b_row, c, place, m, n, k)
-        return
-    for j in range(0, n, DOT):
-        for i in range(0, m, DOT):
-            at_a, at_b = a_start + i * k, b_start + j * k
-            _corner(a, at_a, min(DOT, m - i), b, at_b, min(DOT, n - j), c, place + i * n + j, n, k)
+def dots(task, a, a_starts, b, b_starts, c, m, n, k, bias, kind, share):
+    """C = φ(A Bᵀ + bias) for few rows of A: B is read once, where it lies; ``share`` of its rows a task.
 
-
-@parallel
-def dots(task, a, b, c, m, n, k, bias, kind, share):
-    """C = φ(A Bᵀ + bias) for few rows of A: B is read once, where it lies; ``share`` of its rows a task."""
-    start, stop = task * share, min(n, (task + 1) * share)
-    for j in range(start, stop, DOT):
-        for i in range(0, m, DOT):
-            _corner(a, i * k, min(DOT, m - i), b, j * k, min(DOT, stop - j), c, i * n + j, n, k)
+    a_starts, b_starts as in ``blocks``.
+    """
+    shares = -(-n // share)
+    number, place = task // shares, task % shares
+    start, stop, corner = place * share, min(n, (place + 1) * share), number * m * n
+    from_a, from_b = a_starts[number], b_starts[number]
+    high, wide = (1, WIDE) if m < DOT else (DOT, DOT)
+    for j in range(start, stop, wide):
+        for i in range(0, m, high):
+            at_a, at_b = from_a + i * k, from_b + j * k
+            _corner(a, at_a, min(high, m - i), b, at_b, min(wide, stop - j), c, corner + i * n + j, n, k)
     if kind or bias.size:
-        finish(c, start, n, m, stop - start, bias, start, kind)
-
-
-def one(a, steps_a, b, steps_b, c, sizes, bias, kind):
-    """C = φ(A B + bias) on all threads; flat arrays, steps (row, column), sizes (M, N, K)."""
-    m, n, k = sizes
-    packed = np.empty(-(-min(n, WIDTH) // COLUMNS) * COLUMNS * min(k, DEPTH), np.float32)
-    for left in range(0, n, WIDTH):
-        columns = min(WIDTH, n - left)
-        panels = -(-columns // COLUMNS)
-        groups, height = _groups.py_func(m, panels)
-        for p in range(0, k, DEPTH):
-            depth = min(DEPTH, k - p)
-            start = p * steps_b[0] + left * steps_b[1]
-            pack_panels(panels, b, start, *steps_b, columns, depth, packed)
-            count, ending = -(-m // height) * groups, kind if p + depth == k else -1
-            blocks(
-                count, a, p * steps_a[1], *steps_a, packed, c, left, n, m, columns, depth, p > 0,
-                bias, left, ending,
-            )  # fmt: skip
+        _finish(c, corner + start, n, m, stop - start, bias, start, kind)

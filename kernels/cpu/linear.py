@@ -7,20 +7,33 @@ import numpy as np
 from ..reference import matmul as _by_blas
 from . import simd
 from .elementwise import map
+from .microkernels import COLUMNS, DOT, ROWS
 
 __all__ = ["matmul", "linear"]
 
-SMALL = 1 << 20
+SMALL = 1 << 17
 """Below so many multiplications a call of BLAS, on its one thread, is the quickest."""
 
-PACKED = 1 << 23
-"""And of those that are to be packed into blocks first, below so many."""
+ALONE = 1 << 18
+"""Below so many one thread computes a product (waking the others would take longer), or a task of a stack."""
+
+UNPACKED = 1 << 23
+"""Products of fewer multiplications are computed where the matrices lie, if B lies by rows."""
 
 FEW = 48
 """Up to so many rows, x Wᵀ is computed as dot products, W where it lies: copying it would cost more."""
 
-ALONE = 1 << 26
-"""In a stack of matrices, products of fewer multiplications each are done by one thread each."""
+THIN = 12
+"""Up to so many rows, x W is computed in slabs of W, read from end to end."""
+
+SLAB = 1 << 20
+"""Numbers in a slab, at least."""
+
+HEIGHT, WIDTH, TASKS = 16 * ROWS, 16 * COLUMNS, 16
+"""Largest block of C, and into how many of them a product is cut at least, if it is large enough."""
+
+DEPTH = 256
+"""Steps of the sum taken at a time: a panel of B is 32 kB with AVX-512."""
 
 
 def matmul(a, b, transpose_a, transpose_b):
@@ -30,29 +43,19 @@ def matmul(a, b, transpose_a, transpose_b):
     """
     m, k = a.shape[:-3:-1] if transpose_a else a.shape[-2:]
     n = b.shape[-2] if transpose_b else b.shape[-1]
-    lead = a.shape[:-2] if a.shape[:-2] == b.shape[:-2] else np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    shape_a, shape_b = a.shape[:-2], b.shape[:-2]
+    lead = shape_a if shape_a == shape_b else np.broadcast_shapes(shape_a, shape_b)
     count = math.prod(lead)
-    steps_a, steps_b = (1, m) if transpose_a else (k, 1), (1, k) if transpose_b else (n, 1)
-    few = _few(m, steps_a, steps_b)
-    if not _is_ours(a, count * m * n * k, few or count > 1):
+    if not _is_ours(a, count * m * n * k):
         return _by_blas(a, b, transpose_a, transpose_b)
-    from . import gemm
-
-    if count > 1 and not transpose_a and math.prod(b.shape[:-2]) == 1 and a.shape[:-2] == lead:
-        return matmul(a.reshape(count * m, k), b.reshape(b.shape[-2:]), False, transpose_b).reshape(
-            *lead, m, n
-        )
-    c = np.empty((*lead, m, n), np.float32)
-    if count == 1:
-        _one(a, steps_a, b, steps_b, c, (m, n, k), _NONE, 0)
-    elif m * n * k < ALONE and (steps_b[1] == 1 or steps_a[1] == 1):
-        starts = _starts(a.shape[:-2], lead, m * k), _starts(b.shape[:-2], lead, k * n)
-        gemm.stack(count, _flat(a), starts[0], *steps_a, _flat(b), starts[1], *steps_b, _flat(c), m, n, k)
-    else:
-        places = zip(_starts(a.shape[:-2], lead, 1), _starts(b.shape[:-2], lead, 1), strict=True)
-        a, b, out = a.reshape(-1, m * k), b.reshape(-1, k * n), c.reshape(count, m, n)
-        for i, (p, q) in enumerate(places):
-            _one(a[p], steps_a, b[q], steps_b, out[i], (m, n, k), _NONE, 0)
+    if count > 1 and not transpose_a and shape_a == lead and math.prod(shape_b) == 1:
+        count, m = 1, count * m  # one product of more rows
+    steps_a, steps_b = (1, m) if transpose_a else (k, 1), (1, k) if transpose_b else (n, 1)
+    c = np.empty((*lead, a.shape[-1] if transpose_a else a.shape[-2], n), np.float32)
+    starts = _ZERO, _ZERO
+    if count > 1:
+        starts = _starts(shape_a, lead, m * k), _starts(shape_b, lead, k * n)
+    _product(_flat(a), starts[0], steps_a, _flat(b), starts[1], steps_b, _flat(c), (m, n, k), _NONE, 0)
     return c
 
 
@@ -60,13 +63,13 @@ def linear(x, weight, bias, activation=None):
     """y = φ(x Wᵀ + b). Equals ``reference.linear``; algorithm and error as ``matmul``."""
     m, k = x.shape
     n = len(weight)
-    if not _is_ours(x, m * n * k, m <= FEW):
+    if not _is_ours(x, m * n * k):
         return _plain(x, weight, bias, activation)
-    from . import gemm
+    from .gemm import ACTIVATIONS
 
     y = np.empty((m, n), np.float32)
-    bias = _NONE if bias is None else bias
-    _one(x, (k, 1), weight, (1, k), y, (m, n, k), bias, gemm.ACTIVATIONS[activation])
+    bias, kind = _NONE if bias is None else bias, ACTIVATIONS[activation]
+    _product(_flat(x), _ZERO, (k, 1), _flat(weight), _ZERO, (1, k), _flat(y), (m, n, k), bias, kind)
     return y
 
 
@@ -79,27 +82,61 @@ def _plain(x, weight, bias, activation):
 
 
 _NONE = np.empty(0, np.float32)
+_ZERO = np.zeros(1, np.int64)
 
 
-def _is_ours(x, work, unpacked):
-    return work >= (SMALL if unpacked else PACKED) and x.dtype == np.float32 and simd.LANES > 0
+def _is_ours(x, work):
+    return work >= SMALL and simd.LANES > 0 and x.dtype == np.float32
 
 
-def _few(m, steps_a, steps_b):
-    """Are these few rows, and both matrices stored along the sum?"""
-    return m <= FEW and steps_a[1] == steps_b[0] == 1
-
-
-def _one(a, steps_a, b, steps_b, c, sizes, bias, kind):
-    """One product: as dot products where a has few rows and both lie along the sum, else in packed blocks."""
+def _product(a, a_starts, steps_a, b, b_starts, steps_b, c, sizes, bias, kind):
+    """C = φ(A B + bias) for each product of a stack, in the way that suits its sizes; flat arrays."""
     from . import gemm
 
     m, n, k = sizes
-    if _few(m, steps_a, steps_b):
-        share = max(gemm.DOT, -(-n // 64 // 16) * 16)
-        gemm.dots(-(-n // share), _flat(a), _flat(b), _flat(c), m, n, k, bias, kind, share)
+    count, work = a_starts.size, m * n * k
+    if m <= FEW and steps_a[1] == steps_b[0] == 1:
+        share = min(n, max(2 * DOT, -(-n // 64 // 16) * 16, ALONE // (m * k) // 16 * 16))
+        gemm.dots(-(-n // share) * count, a, a_starts, b, b_starts, c, m, n, k, bias, kind, share)
+    elif m <= THIN and steps_b[1] == 1 and count == 1 and k * n >= 2 * SLAB:
+        _by_slabs(a, steps_a, b, c, sizes)
     else:
-        gemm.one(_flat(a), steps_a, _flat(b), steps_b, _flat(c), sizes, bias, kind)
+        packed = steps_b[1] != 1 or (work >= UNPACKED and m > THIN)
+        height, width, share = _cut(m, n, k, packed)
+        depth = (DEPTH if m > THIN else 16) if packed or k * n > 1 << 18 else k
+        tasks = -(-count * -(-m // height) * -(-n // width) // share)
+        gemm.blocks(
+            tasks, share, a, a_starts, *steps_a, b, b_starts, *steps_b, c, m, n, k, k, height, width, depth,
+            packed, bias, kind,
+        )  # fmt: skip
+
+
+def _cut(m, n, k, packed):
+    """Height and width of a block of C, and how many blocks are a task."""
+    work = m * n * k
+    if work < 2 * ALONE:
+        return m, n, max(1, ALONE // work)
+    down = -(-m // HEIGHT) if packed else 1
+    panels = -(-n // COLUMNS)
+    least = min(-(-TASKS // down), max(1, panels // 4)) if packed else min(TASKS, work // ALONE)
+    across = max(-(-n // WIDTH), least)
+    return -(-m // (down * ROWS)) * ROWS, -(-panels // across) * COLUMNS, 1
+
+
+def _by_slabs(a, steps_a, b, c, sizes):
+    """C of few rows: the sum in slabs of B that lie one after the other in memory, added in their order."""
+    from . import gemm
+
+    m, n, k = sizes
+    share = -(-k // max(2, min(16, k * n // SLAB)))
+    slabs = -(-k // share)
+    parts = np.empty((slabs, m, n), np.float32)
+    number = np.arange(slabs)
+    gemm.blocks(
+        slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts),
+        m, n, share, k - (slabs - 1) * share, m, n, 16, False, _NONE, 0,
+    )  # fmt: skip
+    np.add.reduce(parts, axis=0, out=c.reshape(m, n))
 
 
 def _flat(x):
@@ -108,5 +145,5 @@ def _flat(x):
 
 def _starts(shape, lead, size):
     """Where in a flat array each matrix of the broadcast stack begins, matrices of ``size`` entries."""
-    number = np.arange(math.prod(shape)).reshape(shape)
-    return np.broadcast_to(number, lead).reshape(-1) * size
+    number = np.arange(0, math.prod(shape) * size, size)
+    return number if shape == lead else np.broadcast_to(number.reshape(shape), lead).reshape(-1)

@@ -63,6 +63,20 @@ def _fused(builder, vector):
     return cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.{_name(vector)}")
 
 
+def _if(builder, condition, then, otherwise):
+    """values = then() if condition else otherwise."""
+    before = builder.block
+    with builder.if_then(condition):
+        values, inside = then(), builder.block
+    results = []
+    for a, b in zip(values, otherwise, strict=True):
+        phi = builder.phi(a.type)
+        phi.add_incoming(a, inside)
+        phi.add_incoming(b, before)
+        results.append(phi)
+    return results
+
+
 def _loop(builder, count, start, body):
     """values = start; for p in range(count): values = body(p, values). The values stay in registers."""
     head = builder.block
@@ -100,12 +114,10 @@ def tile(
     A[i, p] = a[a_start + i·a_row + p·a_column],  B[p, j] = b[b_start + p·b_row + j],
     C[i, j] = c[c_start + i·c_row + j]; all three arrays flat, of one dtype
     b_row           a stride, or a table of them (int64): B[p, j] = b[b_start + b_row[p] + j]
-    add             whether C is added to (True) or overwritten (False): a plain True or False in the source
+    add             whether C is added to (True) or overwritten (False)
     part            None, or how many of the columns exist: the others are neither read nor written
     """
     if not (isinstance(rows, types.IntegerLiteral) and isinstance(vectors, types.IntegerLiteral)):
-        return None
-    if not isinstance(add, types.BooleanLiteral):
         return None
     m, n = rows.literal_value, vectors.literal_value
     vector = vector_of(b)
@@ -154,10 +166,15 @@ def tile(
                 result += [builder.call(fused, [number, lines[j], sums[i * n + j]]) for j in range(n)]
             return result
 
-        if add.literal_value:
-            start = [load_at(builder, where[i][j], vector, masks[j]) for i in range(m) for j in range(n)]
+        zeros = [ir.Constant(_low(vector), None)] * (m * n)
+
+        def held():
+            return [load_at(builder, where[i][j], vector, masks[j]) for i in range(m) for j in range(n)]
+
+        if isinstance(add, types.BooleanLiteral):
+            start = held() if add.literal_value else zeros
         else:
-            start = [ir.Constant(_low(vector), None)] * (m * n)
+            start = _if(builder, context.cast(builder, values[13], add, types.boolean), held, zeros)
         count = context.cast(builder, values[12], depth, types.intp)
         sums = _loop(builder, count, start, step)
         for i in range(m):

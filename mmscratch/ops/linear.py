@@ -44,7 +44,8 @@ def matmul(a, b):
     k = kernels.of(a)
     left = a.reshape((1, *a.shape)) if a.ndim == 1 else a
     right = b.reshape((*b.shape, 1)) if b.ndim == 1 else b
-    lead = broadcast_shapes("matmul", Lead(left), Lead(right))
+    plain = left.ndim == right.ndim == 2  # then nothing is to be broadcast
+    lead = () if plain else broadcast_shapes("matmul", Lead(left), Lead(right))
     out = (*lead, *((a.shape[-2],) if a.ndim > 1 else ()), *((b.shape[-1],) if b.ndim > 1 else ()))
     if left.ndim > 2 and right.ndim == 2:
         left = left.reshape(
