@@ -16,7 +16,10 @@ Rules that every kernel of this floor follows
                computes the same; the number launched is only a matter of speed.
     Order      Sums are taken in an order that depends on shapes alone, never on timing: no atomics.
     Stream     Everything is queued on the default stream. Only ``memory.download`` waits for it.
-    Graphs     Neither Numba's own CUDA (0.68) nor NVIDIA's offers to capture and replay CUDA graphs.
+    Graphs     No CUDA graph is captured and replayed: Numba's own CUDA (0.68) has no capture, and NVIDIA's
+               (which since it builds on cuda.core can launch into a graph) would replay the numbers that a
+               launch is given by value, and these change from step to step: learning rate, Adam's t,
+               dropout's place in its stream.
 """
 
 import contextlib

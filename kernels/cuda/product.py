@@ -30,6 +30,7 @@ from .tile import (
     multiplier,
     origin,
     place_in_tile,
+    shifter,
 )  # fmt: skip
 from .vector import load4, store4
 
@@ -108,11 +109,14 @@ def _tiled_kernel(dtype, form, loads, at, groups, added, activation):
     accumulate = multiplier(dtype, form, *loads)
     finish = _finisher(dtype, added, activation)
     four = groups and columns % 4 == 0
+    group = 4 if four else 1
+    shift_rows, shift_groups = shifter(results, columns), shifter(columns, group)
 
     @lean_kernel
     def tiled(out, a, b, extra, sizes, chunk, part_step, pa, pb, po, steps):
         space = cuda.shared.array(space_size, np.complex128).view(T)
         acc = cuda.local.array(results, T)
+        row = cuda.local.array(columns, T)
         z_size, m_size, n_size, k_size = sizes
         ty, tx = cuda.threadIdx.x // EDGE, cuda.threadIdx.x % EDGE
         tiles_m, tiles_n = (m_size + height - 1) // height, (n_size + width - 1) // width
@@ -130,22 +134,22 @@ def _tiled_kernel(dtype, form, loads, at, groups, added, activation):
             start = origin(z, po) + part * part_step
             for i in range(rows):
                 m = m0 + place_in_tile(ty, i, rows)
-                beside = z * steps[0] + m * steps[1]
-                if m < m_size and four:
-                    for g in range(columns // 4):
-                        n = n0 + place_in_tile(tx, 4 * g, columns)
-                        if n < n_size:
-                            c, e = i * columns + 4 * g, beside + n * steps[2]
-                            v0, v1 = finish(acc[c], extra, e), finish(acc[c + 1], extra, e + steps[2])
-                            v2 = finish(acc[c + 2], extra, e + 2 * steps[2])
-                            v3 = finish(acc[c + 3], extra, e + 3 * steps[2])
-                            store4(out, at(start, m, n, po), v0, v1, v2, v3)
-                elif m < m_size:
-                    for j in range(columns):
-                        n = n0 + place_in_tile(tx, j, columns)
-                        if n < n_size:
-                            value = finish(acc[i * columns + j], extra, beside + n * steps[2])
-                            out[at(start, m, n, po)] = value
+                for j in range(columns):
+                    row[j] = acc[j]
+                shift_rows(acc)
+                for j in range(0, columns, group):
+                    n = n0 + place_in_tile(tx, j, columns)
+                    if m < m_size and n < n_size:
+                        e, to = z * steps[0] + m * steps[1] + n * steps[2], at(start, m, n, po)
+                        v = finish(row[0], extra, e)
+                        if four:
+                            v1 = finish(row[1], extra, e + steps[2])
+                            v2 = finish(row[2], extra, e + 2 * steps[2])
+                            v3 = finish(row[3], extra, e + 3 * steps[2])
+                            store4(out, to, v, v1, v2, v3)
+                        else:
+                            out[to] = v
+                    shift_groups(row)
 
     return tiled
 
@@ -160,6 +164,7 @@ def _slim_kernel(dtype, rows, loads, swapped, at, added, activation):
     shares = rows * THREADS
     finish = _finisher(dtype, added, activation)
     group = 4 if four else 1
+    apart = lanes_n if by_free else 1  # threads from one share of a result to the next
 
     @kernel
     def slim(out, a, b, extra, sizes, chunk, part_step, pa, pb, po, steps):
@@ -194,16 +199,15 @@ def _slim_kernel(dtype, rows, loads, swapped, at, added, activation):
                         for i in range(rows):
                             if i < m_size:
                                 acc[i] += w * load_a(a, from_a, i, k, pa)
-            mine = tn * lanes_k + tk
             cuda.syncthreads()
             for i in range(rows):
-                scratch[i * THREADS + mine] = acc[i]
+                scratch[i * THREADS + t] = acc[i]
             cuda.syncthreads()
             half = lanes_k // 2
             while half > 0:
                 if tk < half:
                     for i in range(rows):
-                        scratch[i * THREADS + mine] += scratch[i * THREADS + mine + half]
+                        scratch[i * THREADS + t] += scratch[i * THREADS + t + half * apart]
                 cuda.syncthreads()
                 half //= 2
             start = origin(z, po) + part * part_step
@@ -211,7 +215,7 @@ def _slim_kernel(dtype, rows, loads, swapped, at, added, activation):
                 for i in range(rows):
                     if i < m_size:
                         beside = z * steps[0] + i * steps[1] + n * steps[2]
-                        value = finish(scratch[i * THREADS + mine], extra, beside)
+                        value = finish(scratch[i * THREADS + t], extra, beside)
                         out[at(start, n, i, po) if swapped else at(start, i, n, po)] = value
 
     return slim

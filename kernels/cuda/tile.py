@@ -26,7 +26,7 @@ from .vector import load4, store4
 
 __all__ = [
     "EDGE", "FORMS", "PLAIN", "THREADS", "Form", "Operand", "aligned", "batch", "choose", "complexes",
-    "load_plain", "multiplier", "origin", "place_in_tile",
+    "load_plain", "multiplier", "origin", "place_in_tile", "shifter",
 ]  # fmt: skip
 
 EDGE = 2 if SIMULATOR else 16
@@ -155,6 +155,24 @@ def place_in_tile(thread, i, each):
 
 
 @cached
+def shifter(count, by):
+    """The device function that moves the last count − by of ``count`` entries in registers to the front.
+
+    Registers have no addresses: a local array lies in them only where each index is known when the kernel is
+    compiled, so where the loops over it are unrolled. The compiler does not unroll a loop whose body is long
+    (a convolution's address, an activation). Such a loop takes the first entries each time, or puts the last,
+    and shifts the others: all indices are known, unrolled or not.
+    """
+
+    @device
+    def shift(values):
+        for i in range(count - by):
+            values[i] = values[i + by]
+
+    return shift
+
+
+@cached
 def _mover(dtype, size, depth, load, by_free, vector):
     """(fetch, put): one operand's next piece, size × depth, into registers, and from there to shared memory.
 
@@ -168,6 +186,8 @@ def _mover(dtype, size, depth, load, by_free, vector):
     inner = (size if by_free else depth) // group
     mask, shift = inner - 1, _bits(inner)
     line = size + PAD
+    last = (turns - 1) * group
+    shift_groups = shifter(turns * group, group)
 
     @device
     def fetch(held, x, start, first, end, k0, k_end, p):
@@ -177,16 +197,17 @@ def _mover(dtype, size, depth, load, by_free, vector):
             low, rest = (e & mask) * group, e >> shift
             free, k = first + (low if by_free else rest), k0 + (rest if by_free else low)
             inside = free < end and k < k_end and (even or e < count)
+            shift_groups(held)
             if vector:
                 v = (T(0), T(0), T(0), T(0))
                 if inside:
                     v = load4(x, start + free * p[9] + k * p[10])
-                held[4 * s] = v[0]
-                held[4 * s + 1] = v[1]
-                held[4 * s + 2] = v[2]
-                held[4 * s + 3] = v[3]
+                held[last] = v[0]
+                held[last + 1] = v[1]
+                held[last + 2] = v[2]
+                held[last + 3] = v[3]
             else:
-                held[s] = load(x, start, free, k, p) if inside else T(0)
+                held[last] = load(x, start, free, k, p) if inside else T(0)
 
     @device
     def put(held, space, base):
