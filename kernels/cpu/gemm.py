@@ -89,9 +89,13 @@ def _panel(a, start, panel, a_row, a_column, b, at, b_row, c, corner, c_row, row
             x, y = start + i // ROWS * panel, corner + i * c_row + v
             tile(ROWS, 1, a, x, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
         i = rows - rows % ROWS
-        for j in range(rows - i):
-            x, y = start + i // ROWS * panel + j * a_row, corner + (i + j) * c_row + v
-            tile(1, 1, a, x, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
+        x = start + i // ROWS * panel
+        for j in range(0, rows - i - (rows - i) % FEW, FEW):
+            y = corner + (i + j) * c_row + v
+            tile(FEW, 1, a, x + j * a_row, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
+        for j in range(rows - i - (rows - i) % FEW, rows - i):
+            y = corner + (i + j) * c_row + v
+            tile(1, 1, a, x + j * a_row, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
 
 
 @njit
