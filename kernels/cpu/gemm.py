@@ -100,7 +100,7 @@ def _panel(a, start, panel, a_row, a_column, b, at, b_row, c, corner, c_row, row
 
 @njit
 def _packed_panel(a, b, at, c, corner, c_row, rows, columns, depth, add):
-    """``_panel`` of operands that were packed: strides known when compiled leave the registers to the tile."""
+    """``_panel`` of packed operands: strides known when compiled leave all registers to the tile."""
     whole = rows // ROWS * ROWS if columns == COLUMNS else 0
     for i in range(0, whole, ROWS):
         x, y = i * depth, corner + i * c_row
@@ -143,7 +143,7 @@ def _scratch(size):
 
 
 # ── tasks ────────────────────────────────────────────────────────────────────────────────────────
-@njit(inline="always")
+@njit
 def _part(size, unit, count, number):
     """Where part ``number`` of ``count`` begins: parts of whole units, at most one unit apart in size."""
     return min(size, -(-size // unit) * number // count * unit)
@@ -162,7 +162,7 @@ def blocks(
     packed                 whether A and B are copied; if not, b_column is 1
     kind                   0 … 3 as in ACTIVATIONS; a bias of no entries is none
     """
-    height = -(-(-(-m // ROWS)) // down) * ROWS
+    height = -(-m // (ROWS * down)) * ROWS
     group = COLUMNS * GROUP if packed else n
     mine_a = _scratch(height * depth if packed else 0)
     mine_b = _scratch(group * depth if packed else 0)

@@ -32,8 +32,8 @@ SLAB = 1 << 20
 HEIGHT = 44 * ROWS
 """Rows of a block of C, at most: with AVX-512 the panels of A take half a megabyte of the second cache."""
 
-TASKS, BIG = (8, 16), 1 << 31
-"""Into how many blocks a product is cut at least, and how many multiplications make a big one."""
+TASKS = {1 << 31: 16, 1 << 28: 8, 0: 4}
+"""Into how many blocks a product of so many multiplications is cut, at least."""
 
 DEPTH = 288
 """Steps of the sum taken at a time, at most: a panel of B is 36 kB with AVX-512."""
@@ -118,18 +118,19 @@ def _product(a, a_starts, steps_a, b, b_starts, steps_b, c, sizes, bias, kind):
 def _cut(m, n, k, packed):
     """Into how many blocks C is cut, from top to bottom and from left to right, and how many are a task.
 
-    Each block copies its rows of A and its columns of B: few and large ones. Two to the power of something
-    from left to right, so that two, four, eight threads get as much each.
+    Each block copies its rows of A and its columns of B: of the ways the one that copies least is taken.
     """
     work, panels = m * n * k, -(-n // COLUMNS)
     if work < 2 * ALONE:
         return 1, 1, max(1, ALONE // work)
     if not packed:
-        return 1, max(1, min(TASKS[1], work // ALONE, panels // 4)), 1
-    tasks = min(TASKS[work >= BIG], work // ALONE)
-    down = max(-(-m // HEIGHT), min(-(-m // ROWS), -(-tasks // panels)))
-    across = 1 << (-(-tasks // down) - 1).bit_length()
-    return down, min(across, panels), 1
+        return 1, max(1, min(16, work // ALONE, panels // 4)), 1
+    tasks = next(count for least, count in TASKS.items() if work >= least)
+    least, most = -(-m // HEIGHT), -(-m // ROWS)
+    ways = [
+        (min(most, max(least, tasks // across)), across) for across in (1, 2, 4, 8, 16) if across <= panels
+    ]
+    return *min(ways, key=lambda way: (n * way[0] + m * way[1], way)), 1
 
 
 def _by_slabs(a, steps_a, b, c, sizes):
