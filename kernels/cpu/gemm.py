@@ -4,11 +4,12 @@
 
 Goto & van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008): B is cut into panels of
 COLUMNS columns and A into panels of ROWS rows, some steps of the sum at a time. A task computes a block of C:
-it copies its part of A and of B so that the tiles read them from end to end, in memory of its own. Where
-copies would cost more than they bring (small matrices, few rows) both are read where they lie.
+it copies its part of A whole and its part of B by a few panels, so that the tiles read them from end to end,
+in memory of its own: A stays in the second cache, a panel of B in the first. Where copies would cost more
+than they bring (small matrices, few rows) both are read where they lie.
 
-Every entry of C is the sum of its products in one order, first to last, whoever computes it: the cutting into
-tasks does not change a bit. Largest error against float64: about K · 2⁻²⁴ of Σ |a| |b|, in practice
+Every entry of C is the sum of its products in one order, whoever computes it: the number of threads does not
+change a bit. Largest error against float64: about K · 2⁻²⁴ of Σ |a| |b|, in practice
 √K · 2⁻²⁴ (tested).
 """
 
@@ -17,7 +18,7 @@ import numpy as np
 from ..jit import njit
 from ..pool import parallel
 from .microkernels import COLUMNS, DOT, ROWS, VECTORS, dot_tile, tile
-from .simd import LANES, load_part, maximum, store_part, transpose
+from .simd import LANES, load, load_part, maximum, store, store_part, transpose
 from .simd_math import sigmoid, tanh
 
 __all__ = ["ACTIVATIONS", "activate", "blocks", "dots"]
@@ -29,6 +30,9 @@ FEW = max(1, ROWS // 3)
 
 WIDE = 2 * DOT
 """Dot products of a single row taken at once: as many rows of B are read from memory side by side."""
+
+GROUP = 4
+"""Panels of B copied at once: rows of 512 bytes are read from memory, and the copy stays in the cache."""
 
 
 # ── one block ────────────────────────────────────────────────────────────────────────────────────
@@ -54,7 +58,12 @@ def _pack(x, start, across, along, count, depth, width, panel, place):
 @njit
 def _pack_all(x, start, across, along, count, depth, width, panels):
     """All panels of ``width`` lines of an operand, one after the other."""
-    for i in range(0, count, width):
+    whole = count // width * width if across == 1 and width % LANES == 0 else 0
+    for p in range(depth if whole else 0):  # neighbours lie side by side, row by row through all panels
+        for i in range(0, whole, width):
+            for j in range(0, width, LANES):
+                store(panels, i * depth + p * width + j, load(x, start + p * along + i + j))
+    for i in range(whole, count, width):
         _pack(x, start + i * across, across, along, min(width, count - i), depth, width, panels, i * depth)
 
 
@@ -80,9 +89,25 @@ def _panel(a, start, panel, a_row, a_column, b, at, b_row, c, corner, c_row, row
             x, y = start + i // ROWS * panel, corner + i * c_row + v
             tile(ROWS, 1, a, x, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
         i = rows - rows % ROWS
-        for j in range(rows - i):
-            x, y = start + i // ROWS * panel + j * a_row, corner + (i + j) * c_row + v
-            tile(1, 1, a, x, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
+        x = start + i // ROWS * panel
+        for j in range(0, rows - i - (rows - i) % FEW, FEW):
+            y = corner + (i + j) * c_row + v
+            tile(FEW, 1, a, x + j * a_row, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
+        for j in range(rows - i - (rows - i) % FEW, rows - i):
+            y = corner + (i + j) * c_row + v
+            tile(1, 1, a, x + j * a_row, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
+
+
+@njit
+def _packed_panel(a, b, at, c, corner, c_row, rows, columns, depth, add):
+    """``_panel`` of packed operands: strides known when compiled leave all registers to the tile."""
+    whole = rows // ROWS * ROWS if columns == COLUMNS else 0
+    for i in range(0, whole, ROWS):
+        x, y = i * depth, corner + i * c_row
+        tile(ROWS, VECTORS, a, x, 1, ROWS, b, at, COLUMNS, c, y, c_row, depth, add, None)
+    if whole < rows:
+        x, y, left = whole * depth, corner + whole * c_row, rows - whole
+        _panel(a, x, ROWS * depth, 1, ROWS, b, at, COLUMNS, c, y, c_row, left, columns, depth, add)
 
 
 @njit(inline="always")
@@ -118,12 +143,18 @@ def _scratch(size):
 
 
 # ── tasks ────────────────────────────────────────────────────────────────────────────────────────
+@njit
+def _part(size, unit, count, number):
+    """Where part ``number`` of ``count`` begins: parts of whole units, at most one unit apart in size."""
+    return min(size, -(-size // unit) * number // count * unit)
+
+
 @parallel
 def blocks(
-    task, share, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k, last, height, width,
+    task, share, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k, last, down, across,
     depth, packed, bias, kind,
 ):  # fmt: skip
-    """``share`` blocks of height × width entries of C, of a stack of products, each C = φ(A B + bias).
+    """``share`` blocks of C, cut into down × across of them, of a stack of products C = φ(A B + bias).
 
     a_starts, b_starts     where each matrix begins; products lie one after the other in c
     last                   K of the last product
@@ -131,14 +162,15 @@ def blocks(
     packed                 whether A and B are copied; if not, b_column is 1
     kind                   0 … 3 as in ACTIVATIONS; a bias of no entries is none
     """
-    down, across = -(-m // height), -(-n // width)
-    size_a = -(-height // ROWS) * ROWS * depth if packed else 0
-    size_b = -(-width // COLUMNS) * COLUMNS * depth if packed else 0
-    mine_a, mine_b = _scratch(size_a), _scratch(size_b)
+    height = -(-m // (ROWS * down)) * ROWS
+    group = COLUMNS * GROUP if packed else n
+    mine_a = _scratch(height * depth if packed else 0)
+    mine_b = _scratch(group * depth if packed else 0)
     for block in range(task * share, min(task * share + share, a_starts.size * down * across)):
         number, place = block // (down * across), block % (down * across)
-        top, left = place // across * height, place % across * width
-        rows, columns = min(height, m - top), min(width, n - left)
+        i, j = place // across, place % across
+        top, left = _part(m, ROWS, down, i), _part(n, COLUMNS, across, j)
+        rows, columns = _part(m, ROWS, down, i + 1) - top, _part(n, COLUMNS, across, j + 1) - left
         corner = (number * m + top) * n + left
         from_a = a_starts[number] + top * a_row
         from_b = b_starts[number] + left * b_column
@@ -147,16 +179,17 @@ def blocks(
             d, at_a, at_b = min(depth, steps - p), from_a + p * a_column, from_b + p * b_row
             if packed:
                 _pack_all(a, at_a, a_row, a_column, rows, d, ROWS, mine_a)
-                _pack_all(b, at_b, b_column, b_row, columns, d, COLUMNS, mine_b)
-            for j in range(0, columns, COLUMNS):
-                wide, y = min(COLUMNS, columns - j), corner + j
+            for g in range(0, columns, group):
+                stop = min(columns, g + group)
                 if packed:
-                    _panel(
-                        mine_a, 0, ROWS * d, 1, ROWS, mine_b, j * d, COLUMNS, c, y, n, rows, wide, d, p > 0
-                    )
-                else:
-                    x = at_b + j
-                    _panel(a, at_a, ROWS * a_row, a_row, a_column, b, x, b_row, c, y, n, rows, wide, d, p > 0)
+                    _pack_all(b, at_b + g * b_column, b_column, b_row, stop - g, d, COLUMNS, mine_b)
+                for j in range(g, stop, COLUMNS):
+                    wide, y = min(COLUMNS, stop - j), corner + j
+                    if packed:
+                        _packed_panel(mine_a, mine_b, (j - g) * d, c, y, n, rows, wide, d, p > 0)
+                    else:
+                        step, x = ROWS * a_row, at_b + j
+                        _panel(a, at_a, step, a_row, a_column, b, x, b_row, c, y, n, rows, wide, d, p > 0)
         if kind or bias.size:
             _finish(c, corner, n, rows, columns, bias, left, kind)
 

@@ -29,11 +29,14 @@ THIN = 12
 SLAB = 1 << 20
 """Numbers in a slab, at least."""
 
-HEIGHT, WIDTH, TASKS = 16 * ROWS, 16 * COLUMNS, 16
-"""Largest block of C, and into how many of them a product is cut at least, if it is large enough."""
+HEIGHT = 44 * ROWS
+"""Rows of a block of C, at most: with AVX-512 the panels of A take half a megabyte of the second cache."""
 
-DEPTH = 256
-"""Steps of the sum taken at a time: a panel of B is 32 kB with AVX-512."""
+TASKS = {1 << 31: 16, 1 << 28: 8, 0: 4}
+"""Into how many blocks a product of so many multiplications is cut, at least."""
+
+DEPTH = 288
+"""Steps of the sum taken at a time, at most: a panel of B is 36 kB with AVX-512."""
 
 
 def matmul(a, b, transpose_a, transpose_b):
@@ -102,25 +105,32 @@ def _product(a, a_starts, steps_a, b, b_starts, steps_b, c, sizes, bias, kind):
         _by_slabs(a, steps_a, b, c, sizes)
     else:
         packed = steps_b[1] != 1 or (work >= UNPACKED and m > THIN)
-        height, width, share = _cut(m, n, k, packed)
-        depth = (DEPTH if m > THIN else 16) if packed or k * n > 1 << 18 else k
-        tasks = -(-count * -(-m // height) * -(-n // width) // share)
+        down, across, share = _cut(m, n, k, packed)
+        depth = -(-k // -(-k // DEPTH)) if m > THIN else 16
+        depth = depth if packed or k * n > 1 << 18 else k
+        tasks = -(-count * down * across // share)
         gemm.blocks(
-            tasks, share, a, a_starts, *steps_a, b, b_starts, *steps_b, c, m, n, k, k, height, width, depth,
+            tasks, share, a, a_starts, *steps_a, b, b_starts, *steps_b, c, m, n, k, k, down, across, depth,
             packed, bias, kind,
         )  # fmt: skip
 
 
 def _cut(m, n, k, packed):
-    """Height and width of a block of C, and how many blocks are a task."""
-    work = m * n * k
+    """Into how many blocks C is cut, from top to bottom and from left to right, and how many are a task.
+
+    Each block copies its rows of A and its columns of B: of the ways the one that copies least is taken.
+    """
+    work, panels = m * n * k, -(-n // COLUMNS)
     if work < 2 * ALONE:
-        return m, n, max(1, ALONE // work)
-    down = -(-m // HEIGHT) if packed else 1
-    panels = -(-n // COLUMNS)
-    least = min(-(-TASKS // down), max(1, panels // 4)) if packed else min(TASKS, work // ALONE)
-    across = max(-(-n // WIDTH), least)
-    return -(-m // (down * ROWS)) * ROWS, -(-panels // across) * COLUMNS, 1
+        return 1, 1, max(1, ALONE // work)
+    if not packed:
+        return 1, max(1, min(16, work // ALONE, panels // 4)), 1
+    tasks = next(count for least, count in TASKS.items() if work >= least)
+    least, most = -(-m // HEIGHT), -(-m // ROWS)
+    ways = [
+        (min(most, max(least, tasks // across)), across) for across in (1, 2, 4, 8, 16) if across <= panels
+    ]
+    return *min(ways, key=lambda way: (n * way[0] + m * way[1], way)), 1
 
 
 def _by_slabs(a, steps_a, b, c, sizes):
@@ -134,7 +144,7 @@ def _by_slabs(a, steps_a, b, c, sizes):
     number = np.arange(slabs)
     gemm.blocks(
         slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts),
-        m, n, share, k - (slabs - 1) * share, m, n, 16, False, _NONE, 0,
+        m, n, share, k - (slabs - 1) * share, 1, 1, 16, False, _NONE, 0,
     )  # fmt: skip
     np.add.reduce(parts, axis=0, out=c.reshape(m, n))
 

@@ -63,6 +63,7 @@ WAYS = {  # leading axes, M, K, N: one a way in which cpu computes a product
     "where they lie": ((), 45, 130, 100),
     "packed": ((), 300, 600, 270),
     "packed, small edges": ((), 389, 257, 515),
+    "packed, blocks unlike each other": ((), 541, 290, 77),
     "thin": ((), 7, 300, 900),
     "slabs": ((), 3, 5001, 900),
     "one row": ((), 1, 3001, 1003),
