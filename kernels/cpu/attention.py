@@ -10,7 +10,10 @@ __all__ = ["attention", "attention_backward"]
 WORK = 1 << 20
 """Multiplications that are worth a task of their own (about 20 µs of one core)."""
 
-TASKS = 16
+TASKS = 64
+"""Into at most so many tasks the heads are dealt."""
+
+FEW = 16
 """Fewer heads than these are cut into blocks of queries."""
 
 HIGH = 128
@@ -32,10 +35,10 @@ def attention(query, key, value, mask, causal, scale):
     out = np.empty((batch, groups, queries, width), np.float32)
     p = np.empty((batch, groups, queries, keys), np.float32)
     height = _height(queries, keys)
-    if heads < TASKS:
-        height = min(height, max(24, -(-queries * heads // TASKS)))
+    if heads < FEW:
+        height = min(height, max(24, -(-queries * heads // FEW)))
     units = heads * -(-queries // height)
-    tasks = min(units, max(1, heads * queries * keys * (depth + width) // WORK))
+    tasks = min(units, TASKS if heads * queries * keys * (depth + width) >= WORK else 1)
     if tasks:
         share = -(-units // tasks)
         seen, added = _NO_FLAGS, _NONE
@@ -81,7 +84,7 @@ def attention_backward(dout, query, key, value, probability, scale):
     heads = batch * groups
     dq, dk, dv = np.empty_like(query), np.empty_like(key), np.empty_like(value)
     height = _height(queries, keys)
-    tasks = min(heads, max(1, heads * queries * keys * 2 * (depth + width) // WORK))
+    tasks = min(heads, TASKS if heads * queries * keys * 2 * (depth + width) >= WORK else 1)
     if tasks:
         share = -(-heads // tasks)
         vectors.backward(

@@ -13,7 +13,7 @@ from .microkernels import DOT, dot_tile, tile
 from .recurrence_tiles import TALL
 from .simd import LANES, splat, store
 
-__all__ = ["WIDE", "clear", "product", "scores"]
+__all__ = ["WIDE", "product", "scores"]
 
 WIDE = 4 * LANES
 """Columns of a tile."""
@@ -21,7 +21,7 @@ WIDE = 4 * LANES
 NARROW = 2 * LANES
 
 KEPT = 8192
-"""Numbers of B that a product takes at a time: they stay in the nearest cache for all rows of A."""
+"""Numbers of a long B that a product takes at a time: they stay in the nearest cache for all rows of A."""
 
 
 @njit(forceinline=True)
@@ -32,16 +32,23 @@ def clear(c, start, row, rows, columns):
 
 
 @njit
-def product(rows, columns, a, a_start, a_row, a_column, b, b_start, b_row, c, c_start, c_row, depth):
-    """C += A B: A (rows, depth) with any strides, B (depth, columns), C (rows, columns)."""
-    share = max(16, KEPT // columns)
-    for p in range(0, depth, share):
-        part = min(share, depth - p)
+def product(rows, columns, a, a_start, a_row, a_column, b, b_start, b_row, c, c_start, c_row, depth, add):
+    """C = A B or, with add, C += A B: A (rows, depth) with any strides, B (depth, columns), C (rows, columns).
+
+    A band of C is cleared just before it is first added to: then it is still near, and written once.
+    """
+    share = depth if depth <= rows else max(16, KEPT // columns)
+    whole = rows - rows % TALL
+    for p in range(0, max(1, depth), max(1, share)):
+        part, fresh = min(share, depth - p), p == 0 and not add
         x, y = a_start + p * a_column, b_start + p * b_row
-        whole = rows - rows % TALL
         for i in range(0, whole, TALL):
             at, to = x + i * a_row, c_start + i * c_row
+            if fresh:
+                clear(c, to, c_row, TALL, columns)
             _band_tall(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+        if fresh:
+            clear(c, c_start + whole * c_row, c_row, rows - whole, columns)
         for i in range(whole, rows - 1, 2):
             at, to = x + i * a_row, c_start + i * c_row
             _band_two(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
@@ -91,8 +98,7 @@ def scores(rows, keys, a, a_start, b, b_start, depth, c, c_row, turned):
     if turned.size:
         for j in range(0, keys, WIDE):
             _pack(b, b_start + j * depth, depth, 1, min(WIDE, keys - j), depth, WIDE, turned)
-            clear(c, j, c_row, rows, WIDE)
-            product(rows, WIDE, a, a_start, depth, 1, turned, 0, WIDE, c, j, c_row, depth)
+            product(rows, WIDE, a, a_start, depth, 1, turned, 0, WIDE, c, j, c_row, depth, False)
         return
     for j in range(0, keys, DOT):
         y = b_start + j * depth

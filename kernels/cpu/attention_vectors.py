@@ -6,7 +6,7 @@ import numpy as np
 
 from ..jit import njit
 from ..pool import parallel
-from .attention_tiles import WIDE, clear, product, scores
+from .attention_tiles import WIDE, product, scores
 from .simd import LANES, below, largest, load, load_part, splat, store, store_part, total, where
 from .simd_masks import flags
 from .softmax_vectors import exp_below
@@ -87,9 +87,9 @@ def forward(task, share, height, sizes, q, k, v, seen, seen_steps, added, added_
             add = b * added_steps[0] + g * added_steps[1] + (first + i) * added_steps[2]
             known = min(keys, first + i + 1) if causal else keys
             _softmax(score, i * stride, keys, known, scale, seen, see, added, add, p, (row + i) * keys)
-        clear(out, row * width, width, rows, width)
         product(
-            rows, width, score, 0, stride, 1, v, head * keys * width, width, out, row * width, width, keys
+            rows, width, score, 0, stride, 1, v, head * keys * width, width, out, row * width, width, keys,
+            False,
         )  # fmt: skip
 
 
@@ -101,14 +101,11 @@ def backward(task, share, height, sizes, dout, q, k, v, p, scale, dq, dk, dv):
     turned = _turning(min(height, queries), keys, width)
     for head in range(task * share, min(heads, (task + 1) * share)):
         at_k, at_v = head * keys * depth, head * keys * width
-        clear(dv, at_v, width, keys, width)
-        clear(dk, at_k, depth, keys, depth)
         for first in range(0, queries, height):
             rows, row = min(height, queries - first), head * queries + first
             scores(rows, keys, dout, row * width, v, at_v, width, d, stride, turned)
             for i in range(rows):
                 _softmax_backward(d, i * stride, keys, scale, p, (row + i) * keys)
-            clear(dq, row * depth, depth, rows, depth)
-            product(rows, depth, d, 0, stride, 1, k, at_k, depth, dq, row * depth, depth, keys)
-            product(keys, depth, d, 0, 1, stride, q, row * depth, depth, dk, at_k, depth, rows)
-            product(keys, width, p, row * keys, 1, keys, dout, row * width, width, dv, at_v, width, rows)
+            product(rows, depth, d, 0, stride, 1, k, at_k, depth, dq, row * depth, depth, keys, False)
+            product(keys, depth, d, 0, 1, stride, q, row * depth, depth, dk, at_k, depth, rows, first > 0)
+            product(keys, width, p, row * keys, 1, keys, dout, row * width, width, dv, at_v, width, rows, first > 0)
