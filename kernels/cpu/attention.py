@@ -1,106 +1,95 @@
-"""Softmax attention: two batched matrix products, and between them one pass over the scores, in place."""
+"""Softmax attention: blocks of queries in vectors for float32, the formula itself for float64."""
 
 import numpy as np
 
-from ..jit import njit, prange
-from . import vector_math as math
-from .linear import matmul
-from .row_loops import dot, largest, total
+from .. import reference
+from .simd import LANES
 
 __all__ = ["attention", "attention_backward"]
 
-SMALL = 1 << 13
-"""Below so many scores one thread is quicker than waking the others."""
+WORK = 1 << 20
+"""Multiplications that are worth a task of their own (about 20 µs of one core)."""
 
-ROWS = 16
-"""Rows of scores that a thread takes at a time."""
+TASKS = 64
+"""Into at most so many tasks the heads are dealt."""
+
+FEW = 16
+"""Fewer heads than these are cut into blocks of queries."""
+
+HIGH = 128
+"""Queries in a block, at most."""
+
+SCORES = 1 << 16
+"""Scores in a block: 256 kB."""
 
 
 def attention(query, key, value, mask, causal, scale):
     """P = softmax(scale · Q Kᵀ + mask), O = P V."""
-    probability = matmul(query, key, False, True)
-    visible, added = np.ones((1, 1, 1, 1), bool), np.zeros((1, 1, 1, 1), query.dtype)
-    if mask is not None and mask.dtype == bool:
-        visible = mask
-    elif mask is not None:
-        added = mask.astype(query.dtype, copy=False)
-    softmax = _softmax if probability.size < SMALL else _softmax_wide
-    softmax(probability, visible, added, bool(causal), query.dtype.type(scale))
-    return matmul(probability, value, False, False), probability
+    if not LANES or query.dtype != np.float32:
+        return reference.attention(query, key, value, mask, causal, scale)
+    from . import attention_vectors as vectors
+
+    batch, groups, queries, depth = query.shape
+    keys, width = value.shape[2:]
+    heads = batch * groups
+    out = np.empty((batch, groups, queries, width), np.float32)
+    p = np.empty((batch, groups, queries, keys), np.float32)
+    height = _height(queries, keys)
+    if heads < FEW:
+        height = min(height, max(24, -(-queries * heads // FEW)))
+    units = heads * -(-queries // height)
+    tasks = min(units, TASKS if heads * queries * keys * (depth + width) >= WORK else 1)
+    if tasks:
+        share = -(-units // tasks)
+        seen, added = _NO_FLAGS, _NONE
+        seen_steps = added_steps = (0, 0, 0)
+        if mask is not None:
+            mask, steps = _mask(mask, keys)
+            if mask.dtype == bool:
+                seen, seen_steps = mask, steps
+            else:
+                added, added_steps = mask, steps
+        vectors.forward(
+            -(-units // share), share, height, (heads, groups, queries, keys, depth, width),
+            query.reshape(-1), key.reshape(-1), value.reshape(-1), seen, seen_steps, added, added_steps,
+            bool(causal), np.float32(scale), out.reshape(-1), p.reshape(-1),
+        )  # fmt: skip
+    return out, p
+
+
+_NO_FLAGS, _NONE = np.empty(0, np.bool_), np.empty(0, np.float32)
+
+
+def _height(queries, keys):
+    return max(1, min(queries, HIGH, max(24, SCORES // max(1, keys))))
+
+
+def _mask(mask, keys):
+    """The mask, flat, and its steps from batch to batch, head to head, query to query: 0 where it is broadcast."""
+    if mask.shape[3] != keys:
+        mask = np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:3], keys)))
+    b, g, i, j = mask.shape
+    steps = (g * i * j if b > 1 else 0, i * j if g > 1 else 0, j if i > 1 else 0)
+    return mask.reshape(-1), steps
 
 
 def attention_backward(dout, query, key, value, probability, scale):
     """dV = Pᵀ dO;  dP = dO Vᵀ;  dS = P ⊙ (dP − Σ P ⊙ dP);  dQ = scale · dS K;  dK = scale · dSᵀ Q."""
-    dvalue = matmul(probability, dout, True, False)
-    dscore = matmul(dout, value, False, True)
-    softmax_backward = _softmax_backward if dscore.size < SMALL else _softmax_backward_wide
-    softmax_backward(dscore, probability, query.dtype.type(scale))
-    return matmul(dscore, key, False, False), matmul(dscore, query, True, False), dvalue
+    if not LANES or query.dtype != np.float32:
+        return reference.attention_backward(dout, query, key, value, probability, scale)
+    from . import attention_vectors as vectors
 
-
-@njit
-def _softmax_rows(start, stop, score, visible, added, causal, scale):
-    """Rows [start, stop) of the scores become probabilities."""
-    _, groups, queries, keys = score.shape
-    for row in range(start, stop):
-        b, g, i = row // (groups * queries), row // queries % groups, row % queries
-        line = score[b, g, i]
-        # where a mask has length 1 it is broadcast: the index stays 0
-        see = visible[b % visible.shape[0], g % visible.shape[1], i % visible.shape[2]]
-        add = added[b % added.shape[0], g % added.shape[1], i % added.shape[2]]
-        see_step, add_step = int(see.size > 1), int(add.size > 1)
-        seen = min(keys, i + 1) if causal else keys
-        for j in range(seen):
-            score_j = line[j] * scale + add[j * add_step]
-            line[j] = score_j if see[j * see_step] else line.dtype.type(-np.inf)
-        row_seen = line[:seen]
-        top = largest(row_seen)
-        if top == -np.inf:
-            top = line.dtype.type(0)  # no key in sight: exp(−∞ − 0) = 0, where −∞ − −∞ would be NaN
-        for j in range(seen):
-            row_seen[j] = math.exp(row_seen[j] - top)
-        weight = total(row_seen)
-        factor = line.dtype.type(1 / weight if weight != 0 else 0)
-        for j in range(seen):
-            row_seen[j] *= factor
-        line[seen:] = 0
-
-
-@njit
-def _softmax_backward_rows(start, stop, dscore, probability, scale):
-    """Rows [start, stop): dP becomes scale · P ⊙ (dP − Σ P ⊙ dP)."""
-    keys = dscore.shape[3]
-    d, p = dscore.reshape(-1, keys), probability.reshape(-1, keys)
-    for row in range(start, stop):
-        along = d.dtype.type(dot(p[row], d[row]))
-        for j in range(keys):
-            d[row, j] = scale * p[row, j] * (d[row, j] - along)
-
-
-@njit
-def _count(score):
-    return score.shape[0] * score.shape[1] * score.shape[2]
-
-
-@njit
-def _softmax(score, visible, added, causal, scale):
-    _softmax_rows(0, _count(score), score, visible, added, causal, scale)
-
-
-@njit(parallel=True)
-def _softmax_wide(score, visible, added, causal, scale):
-    rows = _count(score)
-    for c in prange(-(-rows // ROWS)):
-        _softmax_rows(c * ROWS, min(rows, (c + 1) * ROWS), score, visible, added, causal, scale)
-
-
-@njit
-def _softmax_backward(dscore, probability, scale):
-    _softmax_backward_rows(0, _count(dscore), dscore, probability, scale)
-
-
-@njit(parallel=True)
-def _softmax_backward_wide(dscore, probability, scale):
-    rows = _count(dscore)
-    for c in prange(-(-rows // ROWS)):
-        _softmax_backward_rows(c * ROWS, min(rows, (c + 1) * ROWS), dscore, probability, scale)
+    batch, groups, queries, depth = query.shape
+    keys, width = value.shape[2:]
+    heads = batch * groups
+    dq, dk, dv = np.empty_like(query), np.empty_like(key), np.empty_like(value)
+    height = _height(queries, keys)
+    tasks = min(heads, TASKS if heads * queries * keys * 2 * (depth + width) >= WORK else 1)
+    if tasks:
+        share = -(-heads // tasks)
+        vectors.backward(
+            -(-heads // share), share, height, (heads, groups, queries, keys, depth, width),
+            dout.reshape(-1), query.reshape(-1), key.reshape(-1), value.reshape(-1), probability.reshape(-1),
+            np.float32(scale), dq.reshape(-1), dk.reshape(-1), dv.reshape(-1),
+        )  # fmt: skip
+    return dq, dk, dv

@@ -1,0 +1,119 @@
+"""The matrix products within attention: small, many, and each with one operand that comes straight from memory.
+
+``scores`` is A Bᵀ (queries and keys, both lying along their features), ``product`` is C += A B with any strides
+of A, so that it serves P V as well as Pᵀ dO. Both stand on the tiles of ``microkernels.py``: TALL rows by
+4 vectors, and what is left over of rows by tiles of 2 and 1 rows, of columns by tiles of 2 vectors.
+"""
+
+import numpy as np
+
+from ..jit import njit
+from .gemm import _pack
+from .microkernels import DOT, dot_tile, tile
+from .recurrence_tiles import TALL
+from .simd import LANES, splat, store
+
+__all__ = ["WIDE", "product", "scores"]
+
+WIDE = 4 * LANES
+"""Columns of a tile."""
+
+NARROW = 2 * LANES
+
+KEPT = 8192
+"""Numbers of a long B that a product takes at a time: they stay in the nearest cache for all rows of A."""
+
+
+@njit(forceinline=True)
+def clear(c, start, row, rows, columns):
+    """A rectangle of zeros."""
+    for i in range(rows):
+        c[start + i * row : start + i * row + columns] = 0
+
+
+@njit
+def product(rows, columns, a, a_start, a_row, a_column, b, b_start, b_row, c, c_start, c_row, depth, add):
+    """C = A B or, with add, C += A B: A (rows, depth) with any strides, B (depth, columns), C (rows, columns).
+
+    A band of C is cleared just before it is first added to: then it is still near, and written once.
+    """
+    share = depth if depth <= rows else max(16, KEPT // columns)
+    whole = rows - rows % TALL
+    for p in range(0, max(1, depth), max(1, share)):
+        part, fresh = min(share, depth - p), p == 0 and not add
+        x, y = a_start + p * a_column, b_start + p * b_row
+        for i in range(0, whole, TALL):
+            at, to = x + i * a_row, c_start + i * c_row
+            if fresh:
+                clear(c, to, c_row, TALL, columns)
+            _band_tall(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+        if fresh:
+            clear(c, c_start + whole * c_row, c_row, rows - whole, columns)
+        for i in range(whole, rows - 1, 2):
+            at, to = x + i * a_row, c_start + i * c_row
+            _band_two(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+        if (rows - whole) % 2:
+            at, to = x + (rows - 1) * a_row, c_start + (rows - 1) * c_row
+            _band_one(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+
+
+@njit
+def _band_tall(columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
+    """TALL rows of the product."""
+    whole = columns - columns % WIDE
+    for j in range(0, whole, WIDE):
+        tile(TALL, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
+    for j in range(whole, columns, NARROW):
+        rest, y = columns - j, b_start + j
+        tile(TALL, 2, a, at, a_row, a_column, b, y, b_row, c, to + j, c_row, depth, True, rest)
+
+
+@njit
+def _band_two(columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
+    """Two rows of it."""
+    whole = columns - columns % WIDE
+    for j in range(0, whole, WIDE):
+        tile(2, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
+    for j in range(whole, columns, NARROW):
+        tile(2, 2, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, columns - j)
+
+
+@njit
+def _band_one(columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
+    """One row of it."""
+    whole = columns - columns % WIDE
+    for j in range(0, whole, WIDE):
+        tile(1, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
+    for j in range(whole, columns, NARROW):
+        tile(1, 2, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, columns - j)
+
+
+@njit
+def scores(rows, keys, a, a_start, b, b_start, depth, c, c_row, turned):
+    """C = A Bᵀ: A (rows, depth), B (keys, depth), C (rows, keys up to a whole number of WIDE).
+
+    turned: room for WIDE rows of B, turned: then every number of a panel serves all rows. Of no entries: few
+    rows do not repay the turning, and are multiplied with B where it lies, DOT of its rows at a time.
+    """
+    if turned.size:
+        for j in range(0, keys, WIDE):
+            _pack(b, b_start + j * depth, depth, 1, min(WIDE, keys - j), depth, WIDE, turned)
+            product(rows, WIDE, a, a_start, depth, 1, turned, 0, WIDE, c, j, c_row, depth, False)
+        return
+    for j in range(0, keys, DOT):
+        y = b_start + j * depth
+        if keys - j < DOT:
+            for i in range(rows):
+                for n in range(keys - j):
+                    dot_tile(
+                        1, 1, a, a_start + i * depth, depth, b, y + n * depth, depth, c, i * c_row + j + n, c_row,
+                        depth, False,
+                    )  # fmt: skip
+            return
+        whole = rows - rows % DOT
+        for i in range(0, whole, DOT):
+            x = a_start + i * depth
+            dot_tile(DOT, DOT, a, x, depth, b, y, depth, c, i * c_row + j, c_row, depth, False)
+        for i in range(whole, rows):
+            x = a_start + i * depth
+            dot_tile(1, DOT, a, x, depth, b, y, depth, c, i * c_row + j, c_row, depth, False)
