@@ -82,9 +82,12 @@ class Step:
 
     targets    for each input: the Step it came from, the leaf Node it is, or None (no gradient wanted)
     slots      for each input: which result of that Step it was
+    backward   what the rule returned beside its result (see ``primitive``); None once it was freed
     outputs    of several results, for each a function that makes its gradient of zeros, in case it was
                not used; None for a single result
     birth      its number in the order of creation
+    watchers   the results that keep their gradient (``retain_grad``): pairs of slot and weak reference
+    origin     file and line it was asked for at, under ``detect_anomaly``
 
     A step knows arrays (through ``backward``) and earlier steps, never its own results: references
     point backwards only, so there is no cycle, and the graph is freed as soon as the loss goes.
@@ -117,12 +120,12 @@ class Node:
     result_class = None
     """The class of what operations on it give; Node itself until a subclass says otherwise."""
 
-    def __init__(self, data, requires_grad=False):
+    def __init__(self, data, requires_grad=False, step=None, slot=0):
         self.data = data
         self.grad = None
         self.requires_grad = requires_grad
-        self.step = None
-        self.slot = 0
+        self.step = step
+        self.slot = slot
 
     def retain_grad(self):
         """Keep ``grad`` here too, though this is no leaf (a leaf that requires it always has one)."""
@@ -160,14 +163,10 @@ class Node:
         anomaly = _mode.anomaly
         while queue:
             step = pop(queue)[1]
-            results = _walk(step, pending.pop(step), retain_graph)
-            for target, slot, g in zip(step.targets, step.slots, results, strict=True):
-                if target is None or g is None:
+            gradients = _walk(step, pending.pop(step), retain_graph)
+            for target, slot, g in zip(step.targets, step.slots, gradients, strict=True):
+                if g is None:
                     continue
-                if callable(g):
-                    g = g()
-                    if g is None:
-                        continue
                 if anomaly:
                     _refuse_nonfinite(g, f"the gradient of {step.op}", step.origin)
                 if type(target) is not Step:
@@ -220,7 +219,7 @@ def _gradients(step, slot, g):
 
 
 def _walk(step, gradients, retain_graph):
-    """Run one step backwards: a gradient, a function that gives it, or None, for each input."""
+    """Run one step backwards, from its results' gradients to one for each input, None where none is wanted."""
     backward = step.backward
     if backward is None:
         raise RuntimeError(
@@ -236,8 +235,12 @@ def _walk(step, gradients, retain_graph):
         gradients = [zero() if g is None else g for g, zero in zip(gradients, step.outputs, strict=True)]
     if not retain_graph:
         step.backward = None
-    results = backward(*gradients)
-    return results if type(results) is tuple else (results,)
+    if type(backward) is tuple:
+        return [None if function is None else function(*gradients) for function in backward]
+    found = backward(*gradients)
+    found = found if type(found) is tuple else (found,)
+    wanted = [None if t is None else g for t, g in zip(step.targets, found, strict=True)]
+    return [g() if callable(g) else g for g in wanted]
 
 
 def _add(a, b):
@@ -254,9 +257,17 @@ def primitive(rule):
 
     rule(x, y, …, *, options) → (result, backward). Its positional parameters are the arrays (some may
     default to None); its options are keyword-only. ``result`` is an array or a tuple of arrays.
-    ``backward(dresult, …)`` gives one gradient for each positional parameter, in their order: an
-    array of that input's shape; None where there is none to give (an index, a mask); or a function
-    without arguments that computes it, called only if that input wants it (for the dear ones).
+    ``backward`` has one of two forms:
+
+    function   backward(dresult, …) gives the gradients of all positional parameters, in their order: each an
+               array of that input's shape; or None where there is none to give (an index, a mask); or a
+               function without arguments that computes it, called only if that input wants it.
+               The form for gradients that share work, and for a single input.
+    tuple      (dx, dy, …): for each positional parameter a function dx(dresult, …) that gives its gradient,
+               or None. Those of inputs that want no gradient are dropped at once, and so are the arrays that
+               nothing but they would have needed: x·w keeps w for dx, but not x where w is a constant.
+               The form for gradients that have nothing to do with each other.
+
     Of several results, one that was not used has a gradient of zeros (None for integers); a backward
     with the attribute ``takes_none`` gets None for it instead, and may save itself the work.
 
@@ -277,14 +288,11 @@ def primitive(rule):
             inputs = _fill_in(op, inputs, options, names, defaults)
         cls = None
         wants = foreign = False
-        arrays, targets, slots = [], [], []
+        arrays = []
         for x in inputs:
-            target, slot = None, 0
             if isinstance(x, Node):
                 cls = cls or x.result_class
-                if x.requires_grad:
-                    wants = True
-                    target, slot = x.step or x, x.slot
+                wants = wants or x.requires_grad
                 x = x.data
             if type(x) is not ndarray:
                 if isinstance(x, generic):
@@ -292,8 +300,6 @@ def primitive(rule):
                 elif hasattr(x, "dtype"):
                     foreign = True
             arrays.append(x)
-            targets.append(target)
-            slots.append(slot)
         if foreign:
             _refuse_mixed(op, arrays)
         result, backward = rule(*arrays, **options)
@@ -302,22 +308,33 @@ def primitive(rule):
                 _refuse_nonfinite(r, f"the result of {op}", _caller())
         if cls is None:
             return result
-        wants = wants and _mode.grad
-        if type(result) is not tuple:
-            node = cls(result)
-            if wants and result.dtype.kind == "f":
-                node.requires_grad = True
-                node.step = Step(op, backward, targets, slots)
-            return node
-        step = Step(op, backward, targets, slots, result) if wants else None
-        nodes = tuple(map(cls, result))
-        for slot, node in enumerate(nodes):
-            if step is not None and node.data.dtype.kind == "f":
-                node.requires_grad, node.step, node.slot = True, step, slot
-        return nodes
+        several = type(result) is tuple
+        step = _step(op, inputs, backward, result if several else None) if wants and _mode.grad else None
+        if several:
+            return tuple([_node(cls, r, step, slot) for slot, r in enumerate(result)])
+        return _node(cls, result, step)
 
     apply.rule = rule
     return apply
+
+
+def _step(op, inputs, backward, results):
+    """The step of an operation that was carried out on these inputs, one of which at least wants a gradient."""
+    targets, slots = [], []
+    for x in inputs:
+        wants = isinstance(x, Node) and x.requires_grad
+        targets.append((x.step or x) if wants else None)
+        slots.append(x.slot if wants else 0)
+    if type(backward) is tuple:
+        backward = tuple([None if t is None else f for f, t in zip(backward, targets, strict=True)])
+    return Step(op, backward, targets, slots, results)
+
+
+def _node(cls, array, step, slot=0):
+    """One result of a step as a node; integers and truth values have no gradient, so no past either."""
+    if step is None or array.dtype.kind != "f":
+        return cls(array)
+    return cls(array, True, step, slot)
 
 
 def _fill_in(op, inputs, options, names, defaults):
