@@ -82,7 +82,8 @@ class Step:
 
     targets    for each input: the Step it came from, the leaf Node it is, or None (no gradient wanted)
     slots      for each input: which result of that Step it was
-    backward   what the rule returned beside its result (see ``primitive``); None once it was freed
+    backward   the function that gives all gradients, or a list of one function for each input (see
+               ``primitive``); None once it was freed
     outputs    of several results, for each a function that makes its gradient of zeros, in case it was
                not used; None for a single result
     birth      its number in the order of creation
@@ -95,7 +96,7 @@ class Step:
 
     __slots__ = ("op", "backward", "targets", "slots", "outputs", "birth", "watchers", "origin")
 
-    def __init__(self, op, backward, targets, slots, results=None):
+    def __init__(self, op, backward, targets, slots, results=None, origin=None):
         self.op = op
         self.backward = backward
         self.targets = targets
@@ -103,7 +104,7 @@ class Step:
         self.outputs = None if results is None else [_blank(r) for r in results]
         self.birth = next(_births)
         self.watchers = None
-        self.origin = _caller() if _mode.anomaly else None
+        self.origin = origin
 
 
 class Node:
@@ -235,7 +236,7 @@ def _walk(step, gradients, retain_graph):
         gradients = [zero() if g is None else g for g, zero in zip(gradients, step.outputs, strict=True)]
     if not retain_graph:
         step.backward = None
-    if type(backward) is tuple:
+    if type(backward) is list:  # one function for each input that wants a gradient
         return [None if function is None else function(*gradients) for function in backward]
     found = backward(*gradients)
     found = found if type(found) is tuple else (found,)
@@ -286,13 +287,15 @@ def primitive(rule):
     def apply(*inputs, **options):
         if len(inputs) != count and not variadic:
             inputs = _fill_in(op, inputs, options, names, defaults)
-        cls = None
+        cls = origin = None
         wants = foreign = False
-        arrays = []
+        arrays, targets, slots = [], [], []
         for x in inputs:
+            target, slot = None, 0
             if isinstance(x, Node):
                 cls = cls or x.result_class
-                wants = wants or x.requires_grad
+                if x.requires_grad:
+                    wants, target, slot = True, x.step or x, x.slot
                 x = x.data
             if type(x) is not ndarray:
                 if isinstance(x, generic):
@@ -300,16 +303,25 @@ def primitive(rule):
                 elif hasattr(x, "dtype"):
                     foreign = True
             arrays.append(x)
+            targets.append(target)
+            slots.append(slot)
         if foreign:
             _refuse_mixed(op, arrays)
         result, backward = rule(*arrays, **options)
+        several = type(result) is tuple
         if _mode.anomaly:
-            for r in result if isinstance(result, tuple) else (result,):
-                _refuse_nonfinite(r, f"the result of {op}", _caller())
+            origin = _caller()
+            for r in result if several else (result,):
+                _refuse_nonfinite(r, f"the result of {op}", origin)
         if cls is None:
             return result
-        several = type(result) is tuple
-        step = _step(op, inputs, backward, result if several else None) if wants and _mode.grad else None
+        if not wants or not _mode.grad:
+            return tuple(map(cls, result)) if several else cls(result)
+        if type(backward) is tuple:
+            if len(backward) != len(targets):
+                raise ValueError(f"{op}: {len(backward)} functions in backward for {len(targets)} inputs")
+            backward = [f if t is not None else None for f, t in zip(backward, targets, strict=True)]
+        step = Step(op, backward, targets, slots, result if several else None, origin)
         if several:
             return tuple([_node(cls, r, step, slot) for slot, r in enumerate(result)])
         return _node(cls, result, step)
@@ -318,23 +330,9 @@ def primitive(rule):
     return apply
 
 
-def _step(op, inputs, backward, results):
-    """The step of an operation that was carried out on these inputs, one of which at least wants a gradient."""
-    targets, slots = [], []
-    for x in inputs:
-        wants = isinstance(x, Node) and x.requires_grad
-        targets.append((x.step or x) if wants else None)
-        slots.append(x.slot if wants else 0)
-    if type(backward) is tuple:
-        backward = tuple([None if t is None else f for f, t in zip(backward, targets, strict=True)])
-    return Step(op, backward, targets, slots, results)
-
-
 def _node(cls, array, step, slot=0):
     """One result of a step as a node; integers and truth values have no gradient, so no past either."""
-    if step is None or array.dtype.kind != "f":
-        return cls(array)
-    return cls(array, True, step, slot)
+    return cls(array, True, step, slot) if array.dtype.kind == "f" else cls(array)
 
 
 def _fill_in(op, inputs, options, names, defaults):
