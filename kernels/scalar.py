@@ -7,7 +7,11 @@ constant is written ``number(0.5)``, and ``formulas(np.float32, …)`` gives a c
 ``number`` is ``np.float32``. All operands of a formula have that one type (logic and ``where``'s
 condition excepted); the result then has it too.
 
-Not-a-number: a comparison with NaN is false; each branch below is turned so that NaN comes through.
+Not-a-number: a comparison with NaN is false; each choice below is turned so that NaN comes through.
+
+Vectors: most formulas choose by ``where`` and not by ``if``. Then x may also be a vector of neighbouring
+numbers (``cpu/simd.py``), which all go the same way: ``formulas`` is given that floor's functions instead.
+What is not chosen was computed all the same, and may be ∞ or NaN.
 """
 
 import math
@@ -29,11 +33,11 @@ def neg(x):
 
 
 def abs(x):
-    return number(0) - x if x <= number(0) else x  # 0 − x, not −x: |−0| is +0
+    return where(x <= number(0), number(0) - x, x)  # 0 − x, not −x: |−0| is +0
 
 
 def sign(x):
-    return number(1) if x > number(0) else (number(-1) if x < number(0) else x)
+    return where(x > number(0), number(1), where(x < number(0), number(-1), x))
 
 
 def exp(x):
@@ -118,11 +122,11 @@ def logical_not(x):
 def sigmoid(x):
     """1 / (1 + e⁻ˣ), by e^−|x| ≤ 1 so that nothing overflows."""
     e = math.exp(-abs(x))
-    return (number(1) if x >= number(0) else e) / (number(1) + e)
+    return where(x >= number(0), number(1), e) / (number(1) + e)
 
 
 def relu(x):
-    return number(0) if x < number(0) else x
+    return where(x < number(0), number(0), x)
 
 
 def softplus(x):
@@ -133,7 +137,7 @@ def softplus(x):
     """
     e = math.exp(-abs(x))
     u = number(1) + e
-    return relu(x) + (e if u == number(1) else math.log(u) * (e / (u - number(1))))
+    return relu(x) + where(u == number(1), e, math.log(u) * (e / (u - number(1))))
 
 
 def _normal_cdf(x):
@@ -166,11 +170,8 @@ def silu(x):
 def _mish_gate(x):
     """tanh(softplus x) = ((1 + eˣ)² − 1) / ((1 + eˣ)² + 1), by e^−|x| ≤ 1; no cancellation."""
     e = math.exp(-abs(x))
-    if x >= number(0):
-        up = number(1) + number(2) * e
-        return up / (up + number(2) * e * e)
-    up = e * (e + number(2))
-    return up / (up + number(2))
+    up = where(x >= number(0), number(1) + number(2) * e, e * (e + number(2)))
+    return up / (up + where(x >= number(0), number(2) * e * e, number(2)))
 
 
 def mish(x):
@@ -255,11 +256,11 @@ def logical_xor(a, b):
 
 
 def elu(x, alpha):
-    return x if x > number(0) else alpha * math.expm1(x)
+    return where(x > number(0), x, alpha * math.expm1(x))
 
 
 def leaky_relu(x, slope):
-    return x if x > number(0) else slope * x
+    return where(x > number(0), x, slope * x)
 
 
 def gelu_backward(dy, x):
@@ -297,7 +298,7 @@ def sigmoid_backward(dy, y):
 
 
 def relu_backward(dy, y):
-    return dy if y > number(0) else number(0)
+    return where(y > number(0), dy, number(0))
 
 
 def softplus_backward(dy, x):
@@ -314,11 +315,11 @@ def clip(x, low, high):
 
 
 def elu_backward(dy, x, alpha):
-    return dy if x > number(0) else dy * alpha * math.exp(x)
+    return where(x > number(0), dy, dy * alpha * math.exp(x))
 
 
 def leaky_relu_backward(dy, x, slope):
-    return dy if x > number(0) else slope * dy
+    return where(x > number(0), dy, slope * dy)
 
 
 def selu(x, alpha, gamma):
@@ -331,7 +332,7 @@ def hard_sigmoid(x, slope, offset):
 
 # ── four operands ────────────────────────────────────────────────────────────────────────────────
 def clip_backward(dy, x, low, high):
-    return dy if x >= low and x <= high else number(0)
+    return where((x >= low) & (x <= high), dy, number(0))
 
 
 def selu_backward(dy, x, alpha, gamma):
@@ -340,7 +341,7 @@ def selu_backward(dy, x, alpha, gamma):
 
 def hard_sigmoid_backward(dy, x, slope, offset):
     line = slope * x + offset
-    return dy * slope if line > number(0) and line < number(1) else number(0)
+    return where((line > number(0)) & (line < number(1)), dy * slope, number(0))
 
 
 # ── random numbers ───────────────────────────────────────────────────────────────────────────────
@@ -359,12 +360,13 @@ def philox(low, high, k0, k1):
 
 
 # ── a copy for one type of number ────────────────────────────────────────────────────────────────
-def formulas(dtype, compile, functions=math, fmod=np.fmod):
+def formulas(dtype, compile, functions=math, fmod=np.fmod, better=None):
     """Name → formula for operands of one dtype, each passed through ``compile`` (a floor's jit).
 
     ``functions`` stands for ``math`` in them: ``numpy_math`` where they run as plain Python (CUDA's
     simulator), because Python's own math raises at log 0 and always answers in float64.
     ``fmod`` stands apart because Numba has np.fmod for the host only, and math.fmod for CUDA only.
+    better: name → what the floor has in the place of a formula (vectors choose by one instruction).
     """
     dtype = np.dtype(dtype)
     space = {"math": functions, "fmod": fmod, "number": dtype.type, "_WHOLE": _WHOLE, "__name__": __name__}
@@ -373,6 +375,7 @@ def formulas(dtype, compile, functions=math, fmod=np.fmod):
         copy = types.FunctionType(globals()[name].__code__, space, name)
         copy.__qualname__ = f"{name}_{dtype.name}"
         space[name] = compile(copy)
+    space |= better or {}
     return {name: space[name] for name in names}
 
 

@@ -82,9 +82,13 @@ class Step:
 
     targets    for each input: the Step it came from, the leaf Node it is, or None (no gradient wanted)
     slots      for each input: which result of that Step it was
+    backward   the function that gives all gradients, or a list of one function for each input (see
+               ``primitive``); None once it was freed
     outputs    of several results, for each a function that makes its gradient of zeros, in case it was
                not used; None for a single result
     birth      its number in the order of creation
+    watchers   the results that keep their gradient (``retain_grad``): pairs of slot and weak reference
+    origin     file and line it was asked for at, under ``detect_anomaly``
 
     A step knows arrays (through ``backward``) and earlier steps, never its own results: references
     point backwards only, so there is no cycle, and the graph is freed as soon as the loss goes.
@@ -92,7 +96,7 @@ class Step:
 
     __slots__ = ("op", "backward", "targets", "slots", "outputs", "birth", "watchers", "origin")
 
-    def __init__(self, op, backward, targets, slots, results=None):
+    def __init__(self, op, backward, targets, slots, results=None, origin=None):
         self.op = op
         self.backward = backward
         self.targets = targets
@@ -100,7 +104,7 @@ class Step:
         self.outputs = None if results is None else [_blank(r) for r in results]
         self.birth = next(_births)
         self.watchers = None
-        self.origin = _caller() if _mode.anomaly else None
+        self.origin = origin
 
 
 class Node:
@@ -117,12 +121,12 @@ class Node:
     result_class = None
     """The class of what operations on it give; Node itself until a subclass says otherwise."""
 
-    def __init__(self, data, requires_grad=False):
+    def __init__(self, data, requires_grad=False, step=None, slot=0):
         self.data = data
         self.grad = None
         self.requires_grad = requires_grad
-        self.step = None
-        self.slot = 0
+        self.step = step
+        self.slot = slot
 
     def retain_grad(self):
         """Keep ``grad`` here too, though this is no leaf (a leaf that requires it always has one)."""
@@ -160,14 +164,10 @@ class Node:
         anomaly = _mode.anomaly
         while queue:
             step = pop(queue)[1]
-            results = _walk(step, pending.pop(step), retain_graph)
-            for target, slot, g in zip(step.targets, step.slots, results, strict=True):
-                if target is None or g is None:
+            gradients = _walk(step, pending.pop(step), retain_graph)
+            for target, slot, g in zip(step.targets, step.slots, gradients, strict=True):
+                if g is None:
                     continue
-                if callable(g):
-                    g = g()
-                    if g is None:
-                        continue
                 if anomaly:
                     _refuse_nonfinite(g, f"the gradient of {step.op}", step.origin)
                 if type(target) is not Step:
@@ -220,7 +220,7 @@ def _gradients(step, slot, g):
 
 
 def _walk(step, gradients, retain_graph):
-    """Run one step backwards: a gradient, a function that gives it, or None, for each input."""
+    """Run one step backwards, from its results' gradients to one for each input, None where none is wanted."""
     backward = step.backward
     if backward is None:
         raise RuntimeError(
@@ -236,8 +236,12 @@ def _walk(step, gradients, retain_graph):
         gradients = [zero() if g is None else g for g, zero in zip(gradients, step.outputs, strict=True)]
     if not retain_graph:
         step.backward = None
-    results = backward(*gradients)
-    return results if type(results) is tuple else (results,)
+    if type(backward) is list:  # one function for each input that wants a gradient
+        return [None if function is None else function(*gradients) for function in backward]
+    found = backward(*gradients)
+    found = found if type(found) is tuple else (found,)
+    wanted = [None if t is None else g for t, g in zip(step.targets, found, strict=True)]
+    return [g() if callable(g) else g for g in wanted]
 
 
 def _add(a, b):
@@ -254,9 +258,17 @@ def primitive(rule):
 
     rule(x, y, …, *, options) → (result, backward). Its positional parameters are the arrays (some may
     default to None); its options are keyword-only. ``result`` is an array or a tuple of arrays.
-    ``backward(dresult, …)`` gives one gradient for each positional parameter, in their order: an
-    array of that input's shape; None where there is none to give (an index, a mask); or a function
-    without arguments that computes it, called only if that input wants it (for the dear ones).
+    ``backward`` has one of two forms:
+
+    function   backward(dresult, …) gives the gradients of all positional parameters, in their order: each an
+               array of that input's shape; or None where there is none to give (an index, a mask); or a
+               function without arguments that computes it, called only if that input wants it.
+               The form for gradients that share work, and for a single input.
+    tuple      (dx, dy, …): for each positional parameter a function dx(dresult, …) that gives its gradient,
+               or None. Those of inputs that want no gradient are dropped at once, and so are the arrays that
+               nothing but they would have needed: x·w keeps w for dx, but not x where w is a constant.
+               The form for gradients that have nothing to do with each other.
+
     Of several results, one that was not used has a gradient of zeros (None for integers); a backward
     with the attribute ``takes_none`` gets None for it instead, and may save itself the work.
 
@@ -275,7 +287,7 @@ def primitive(rule):
     def apply(*inputs, **options):
         if len(inputs) != count and not variadic:
             inputs = _fill_in(op, inputs, options, names, defaults)
-        cls = None
+        cls = origin = None
         wants = foreign = False
         arrays, targets, slots = [], [], []
         for x in inputs:
@@ -283,8 +295,7 @@ def primitive(rule):
             if isinstance(x, Node):
                 cls = cls or x.result_class
                 if x.requires_grad:
-                    wants = True
-                    target, slot = x.step or x, x.slot
+                    wants, target, slot = True, x.step or x, x.slot
                 x = x.data
             if type(x) is not ndarray:
                 if isinstance(x, generic):
@@ -297,27 +308,31 @@ def primitive(rule):
         if foreign:
             _refuse_mixed(op, arrays)
         result, backward = rule(*arrays, **options)
+        several = type(result) is tuple
         if _mode.anomaly:
-            for r in result if isinstance(result, tuple) else (result,):
-                _refuse_nonfinite(r, f"the result of {op}", _caller())
+            origin = _caller()
+            for r in result if several else (result,):
+                _refuse_nonfinite(r, f"the result of {op}", origin)
         if cls is None:
             return result
-        wants = wants and _mode.grad
-        if type(result) is not tuple:
-            node = cls(result)
-            if wants and result.dtype.kind == "f":
-                node.requires_grad = True
-                node.step = Step(op, backward, targets, slots)
-            return node
-        step = Step(op, backward, targets, slots, result) if wants else None
-        nodes = tuple(map(cls, result))
-        for slot, node in enumerate(nodes):
-            if step is not None and node.data.dtype.kind == "f":
-                node.requires_grad, node.step, node.slot = True, step, slot
-        return nodes
+        if not wants or not _mode.grad:
+            return tuple(map(cls, result)) if several else cls(result)
+        if type(backward) is tuple:
+            if len(backward) != len(targets):
+                raise ValueError(f"{op}: {len(backward)} functions in backward for {len(targets)} inputs")
+            backward = [f if t is not None else None for f, t in zip(backward, targets, strict=True)]
+        step = Step(op, backward, targets, slots, result if several else None, origin)
+        if several:
+            return tuple([_node(cls, r, step, slot) for slot, r in enumerate(result)])
+        return _node(cls, result, step)
 
     apply.rule = rule
     return apply
+
+
+def _node(cls, array, step, slot=0):
+    """One result of a step as a node; integers and truth values have no gradient, so no past either."""
+    return cls(array, True, step, slot) if array.dtype.kind == "f" else cls(array)
 
 
 def _fill_in(op, inputs, options, names, defaults):

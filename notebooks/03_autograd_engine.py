@@ -46,20 +46,22 @@ plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.r
 # | $y = p + a = 8$ | $a$ receives another $1$ directly |
 # | | together $\partial y/\partial a = 4$, $\partial y/\partial b = 2$ |
 #
-# In the library an operation is one function on raw arrays, a *rule*. It returns its result and a function
-# `backward`. This is all there is to multiplication:
+# In the library an operation is one function on raw arrays, a *rule*. It returns its result and the way
+# back: for each input a function from the result's gradient to its own. This is all there is to
+# multiplication:
 
 # %%
 print(inspect.getsource(ops.mul))
 
 # %% [markdown]
-# The last line gives two functions without arguments instead of two arrays: a gradient that nobody wants is
-# then never computed. Let us ask the rule itself, without any engine, and then the engine:
+# `da` and `db` are the two gradients, each a function of $\partial L/\partial y$. The engine drops those of
+# inputs that want no gradient: nothing is computed for them, and no array kept. (`to_a` and `to_b` undo
+# broadcasting, see section 4.) Let us ask the rule itself, without any engine, and then the engine:
 
 # %%
 two, three = np.array(2.0), np.array(3.0)
 result, backward = ops.mul.rule(two, three)
-print("the rule:   result", result, " gradients", [float(g()) for g in backward(np.array(1.0))])
+print("the rule:   result", result, " gradients", [float(f(np.array(1.0))) for f in backward])
 
 a = mm.tensor(two, requires_grad=True)
 b = mm.tensor(three, requires_grad=True)
@@ -165,11 +167,9 @@ print(
 # %%
 def arrivals(step, g):
     """(target, gradient) for every input of a step that wants one."""
-    gradients = step.backward(g)
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    for target, gradient in zip(step.targets, gradients, strict=True):
-        if target is not None and gradient is not None:
-            yield target, gradient() if callable(gradient) else gradient
+    for target, function in zip(step.targets, step.backward, strict=True):
+        if target is not None:
+            yield target, function(g)
 
 
 def depth_first(result, pass_on):

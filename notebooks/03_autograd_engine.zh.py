@@ -41,18 +41,18 @@ plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.r
 # | $y = p + a = 8$ | $a$ 还直接收到一个 $1$ |
 # | | 合起来 $\partial y/\partial a = 4$，$\partial y/\partial b = 2$ |
 #
-# 在本库里，一个运算就是一个作用于裸数组的函数，叫作 *规则*（rule）。它返回结果和一个名为 `backward` 的函数。乘法的全部内容如下：
+# 在本库里，一个运算就是一个作用于裸数组的函数，叫作 *规则*（rule）。它返回结果和返回的路：每个输入一个函数，由结果的梯度求出它自己的梯度。乘法的全部内容如下：
 
 # %%
 print(inspect.getsource(ops.mul))
 
 # %% [markdown]
-# `backward` 交出的不是两个数组，而是两个无参函数：没人需要的梯度就永远不会被计算。我们先绕开引擎直接问规则，再问引擎：
+# `da` 和 `db` 就是两个梯度，各是 $\partial L/\partial y$ 的函数。不需要梯度的输入，引擎会当场丢掉它的函数：既不计算，也不保留数组。（`to_a` 与 `to_b` 用来撤销广播，见第 4 节。）我们先绕开引擎直接问规则，再问引擎：
 
 # %%
 two, three = np.array(2.0), np.array(3.0)
 result, backward = ops.mul.rule(two, three)
-print("the rule:   result", result, " gradients", [float(g()) for g in backward(np.array(1.0))])
+print("the rule:   result", result, " gradients", [float(f(np.array(1.0))) for f in backward])
 
 a = mm.tensor(two, requires_grad=True)
 b = mm.tensor(three, requires_grad=True)
@@ -153,11 +153,9 @@ print(
 # %%
 def arrivals(step, g):
     """(target, gradient) for every input of a step that wants one."""
-    gradients = step.backward(g)
-    gradients = gradients if isinstance(gradients, tuple) else (gradients,)
-    for target, gradient in zip(step.targets, gradients, strict=True):
-        if target is not None and gradient is not None:
-            yield target, gradient() if callable(gradient) else gradient
+    for target, function in zip(step.targets, step.backward, strict=True):
+        if target is not None:
+            yield target, function(g)
 
 
 def depth_first(result, pass_on):

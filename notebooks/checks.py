@@ -108,7 +108,8 @@ def _counted(result):
             continue
         seen.add(step)
         left += [t for t in step.targets if hasattr(t, "targets")]
-        step.backward = _once(step.backward)
+        first = next(i for i, f in enumerate(step.backward) if f is not None)
+        step.backward[first] = _once(step.backward[first])
     return result
 
 

@@ -1,50 +1,71 @@
 """Scalar formulas applied everywhere: NumPy where that is one pass over memory, compiled loops where not."""
 
 import numpy as np
+from numpy import asarray
 
 from .. import reference
 from ..reference import cast, full
+from ..reference.elementwise import QUIET
 from .threads import LARGE
 
 __all__ = ["map", "cast", "full"]
 
-_FUSED = frozenset(
+_SEVERAL_PASSES = frozenset(
     """
-    sigmoid gelu gelu_tanh silu mish softsign elu leaky_relu selu hard_sigmoid clip
+    erf sigmoid softplus gelu gelu_tanh silu mish softsign elu leaky_relu selu hard_sigmoid clip
     gelu_backward gelu_tanh_backward silu_backward mish_backward softsign_backward tanh_backward
     sigmoid_backward relu_backward softplus_backward elu_backward leaky_relu_backward
     clip_backward selu_backward hard_sigmoid_backward
     """.split()
 )
-"""Formulas of several NumPy passes (softplus has them too, but NumPy's vector exp and log1p win there)."""
+"""Formulas that take NumPy several passes over memory."""
 
-_FLOATS = (np.dtype("float32"), np.dtype("float64"))
+_ONE_PASS = frozenset("add sub mul div maximum minimum neg abs square reciprocal relu sqrt exp log tanh".split())
+"""Formulas that take it one; several threads take half of it, where there are vectors."""
+
+_FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
 
 def map(formula, *operands):
     """y[i] = formula(a[i], b[i], …), operands broadcast against each other."""
-    if formula in _FUSED and getattr(operands[0], "size", 0) >= LARGE:
-        pattern = _pattern(operands)
-        if pattern is not None:
-            from . import elementwise_loops as loops
+    for x in operands:
+        if getattr(x, "size", 0) >= LARGE:
+            y = _compiled(formula, operands, x)
+            if y is not None:
+                return y
+            break
+    try:  # what reference.map does, without calling it: for short arrays a call counts
+        return asarray(QUIET[formula](*operands), order="C")
+    except (KeyError, RuntimeError):
+        return reference.map(formula, *operands)
 
-            if loops.serves(pattern):
-                return loops.map(formula, pattern, operands, operands[0].shape, operands[0].dtype)
-    return reference.map(formula, *operands)
 
+def _compiled(formula, operands, large):
+    """By a compiled loop, if there is one for these operands, one of them the large array; else None."""
+    if formula in _ONE_PASS:
+        from .simd import LANES
 
-def _pattern(operands):
-    """For each operand "a", an array like the first, or "p", a single number; None if there are others."""
-    first = operands[0]
-    if first.dtype not in _FLOATS:
+        if not LANES or large.dtype != _FLOAT32:
+            return None
+    elif formula not in _SEVERAL_PASSES or large.dtype not in (_FLOAT32, _FLOAT64):
         return None
+    pattern = _pattern(operands, large)
+    if pattern is None:
+        return None
+    from . import elementwise_loops as loops
+
+    return loops.map(formula, pattern, operands, large) if pattern in loops.PATTERNS else None
+
+
+def _pattern(operands, large):
+    """For each operand "a", an array like the large one, or "p", a single number; None if there are others."""
     pattern = ""
     for x in operands:
         if isinstance(x, (int, float)):
             pattern += "p"
-        elif x.dtype != first.dtype:
+        elif x.dtype != large.dtype:
             return None
-        elif x.shape == first.shape:
+        elif x.shape == large.shape:
             pattern += "a"
         elif x.ndim == 0:
             pattern += "p"

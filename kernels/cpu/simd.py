@@ -17,6 +17,7 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     low, high = widen(v)            the two halves of a float32 vector as float64: for sums that keep digits
     copysign(a, b)                  |a| with the sign of b
     transpose(x, i, x_row, rows, y, j, y_row)    a block of rows × LANES from x to y, turned
+    ldexp(v, n)                     v · 2ⁿ for whole n, |n| ≤ 250 (float32), rounded once
     power_of_two(n)                 2ⁿ for whole n, −126 ≤ n ≤ 127, by the exponent's bits
     mantissa(v), exponent(v)        v = m · 2ᵉ with 1 ≤ m < 2, for positive normal v
     even, odd = deinterleave(a, b)  lanes 0, 2, 4, … and 1, 3, 5, … of a followed by b
@@ -46,10 +47,17 @@ from numba.extending import intrinsic, models, overload, register_model
 
 __all__ = [
     "BYTES", "LANES", "Vector", "absolute", "below", "copysign", "deinterleave", "exponent", "fma", "gather",
-    "interleave", "lanes", "largest", "load", "load_part", "load_rows", "mantissa", "maximum",
+    "interleave", "lanes", "largest", "ldexp", "load", "load_part", "load_rows", "mantissa", "maximum",
     "minimum", "power_of_two", "rint", "slide", "splat", "sqrt", "store", "store_part", "store_rows",
     "total", "transpose", "where", "widen",
 ]  # fmt: skip
+
+
+def _features():
+    features = config.CPU_FEATURES
+    if features is None:
+        features = llvmlite.binding.get_host_cpu_features().flatten()
+    return set(features.split(","))
 
 
 def _vector_bytes():
@@ -60,10 +68,7 @@ def _vector_bytes():
         return int(wanted)
     if config.DISABLE_JIT:
         return 0
-    features = config.CPU_FEATURES
-    if features is None:
-        features = llvmlite.binding.get_host_cpu_features().flatten()
-    have = set(features.split(","))
+    have = _features()
     if "+avx512f" in have:
         return 64
     if {"+avx2", "+fma"} <= have:
@@ -424,17 +429,44 @@ def where(typing, mask, a, b):
     return vector(mask, a, b), generate
 
 
+def _power(builder, whole, fraction, bias, low):
+    """Instructions: 2ⁿ for a vector of integers n, by writing the exponent's bits."""
+    constant = lambda number: ir.Constant(whole.type, [number] * whole.type.count)  # noqa: E731
+    return builder.bitcast(builder.shl(builder.add(whole, constant(bias)), constant(fraction)), low)
+
+
 @intrinsic
 def power_of_two(typing, n):
     """2ⁿ: n whole, −126 ≤ n ≤ 127 (float32) or −1022 ≤ n ≤ 1023 (float64)."""
 
     def generate(context, builder, signature, arguments):
         bits, fraction, bias = (32, 23, 127) if n.dtype == types.float32 else (64, 52, 1023)
-        whole = ir.VectorType(ir.IntType(bits), n.count)
-        exponent = builder.add(builder.fptosi(arguments[0], whole), ir.Constant(whole, [bias] * n.count))
-        return builder.bitcast(builder.shl(exponent, ir.Constant(whole, [fraction] * n.count)), _low(n))
+        whole = builder.fptosi(arguments[0], ir.VectorType(ir.IntType(bits), n.count))
+        return _power(builder, whole, fraction, bias, _low(n))
 
     return n(n), generate
+
+
+@intrinsic
+def ldexp(typing, v, n):
+    """v · 2ⁿ, n whole: one instruction of AVX-512; else two products, as 2ⁿ alone may not be a number."""
+
+    def generate(context, builder, signature, arguments):
+        low = _low(v)
+        if v.dtype == types.float32 and v.count == 16 and "+avx512f" in _features():
+            kind = ir.FunctionType(low, [low, low, low, ir.IntType(16), ir.IntType(32)])
+            name = "llvm.x86.avx512.mask.scalef.ps.512"
+            function = cgutils.get_or_insert_function(builder.module, kind, name)
+            all_lanes, rounding_as_set = ir.IntType(16)(-1), ir.IntType(32)(4)
+            return builder.call(function, [*arguments, arguments[0], all_lanes, rounding_as_set])
+        bits, fraction, bias = (32, 23, 127) if v.dtype == types.float32 else (64, 52, 1023)
+        whole = builder.fptosi(arguments[1], ir.VectorType(ir.IntType(bits), v.count))
+        half = builder.ashr(whole, ir.Constant(whole.type, [1] * v.count))
+        for part in (half, builder.sub(whole, half)):
+            arguments = [builder.fmul(arguments[0], _power(builder, part, fraction, bias, low))]
+        return arguments[0]
+
+    return v(v, n), generate
 
 
 @intrinsic

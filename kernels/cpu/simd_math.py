@@ -13,9 +13,11 @@ Argument reductions after Cody & Waite (1980); exp's polynomial is that of the C
 from numpy import float32, inf, nan
 
 from ..jit import njit
-from .simd import absolute, copysign, exponent, fma, mantissa, maximum, minimum, power_of_two, rint, where
+from .simd import (
+    absolute, copysign, exponent, fma, ldexp, mantissa, maximum, minimum, power_of_two, rint, where,
+)  # fmt: skip
 
-__all__ = ["erf", "erfc", "exp", "expm1", "log", "log1p", "sigmoid", "tanh"]
+__all__ = ["erf", "erfc", "exp", "expm1", "log", "log1p", "normal_cdf", "normal_pdf", "sigmoid", "tanh"]
 
 _f = float32
 _LOG2_E = _f(1.4426950408889634)
@@ -43,11 +45,10 @@ def _exp_small(r):
 @njit(inline="always")
 def exp(x):
     """eˣ = 2ⁿ eʳ. Beyond −104 and 89: 0 and ∞."""
-    t = minimum(maximum(x, _f(-104.0)), _f(89.0))
+    t = where(x < _f(-104.0), _f(-104.0), x)
+    t = where(t > _f(89.0), _f(89.0), t)  # NaN comes through; each is one instruction
     n, r = _remainder(t)
-    y = fma(_exp_small(r), r * r, r) + _f(1)
-    half = rint(n * _f(0.5))
-    return y * power_of_two(half) * power_of_two(n - half)  # in two steps: n may exceed 127
+    return ldexp(fma(_exp_small(r), r * r, r) + _f(1), n)
 
 
 @njit(inline="always")
@@ -170,3 +171,42 @@ def erfc(x):
     tail = _erfc_large(minimum(a, _f(10.2)))
     outer = where(x < _f(0), _f(2) - tail, tail)
     return where(a < _f(0.9), _f(1) - _erf_small(x), outer)
+
+
+@njit(inline="always")
+def _bell(x):
+    """a = |x|, at most 14.5 (beyond, what follows is 0), and e^(−a²/2), with the rounding error of a²."""
+    a = absolute(x)
+    a = where(a > _f(14.5), _f(14.5), a)
+    square = a * a
+    lost = fma(a, a, -square)
+    e = exp(square * _f(-0.5))
+    return a, fma(e, lost * _f(-0.5), e)
+
+
+@njit(inline="always")
+def normal_pdf(x):
+    """φ(x) = e^(−x²/2) / √(2π)."""
+    a, e = _bell(x)
+    return e * _f(0.3989422804014327)
+
+
+@njit(inline="always")
+def normal_cdf(x):
+    """Φ(−a) = e^(−a²/2) W(t), t = (a − 3) / (a + 3), for a ≥ 0; Φ(a) = 1 − Φ(−a).
+
+    The compiler computes the exponential once for this and ``normal_pdf``.
+    """
+    a, e = _bell(x)
+    t = (a - _f(3)) / (a + _f(3))
+    w = fma(t, _f(5.316148235579021e-05), _f(0.00011501384869916365))
+    w = fma(w, t, _f(-0.0003390123602002859))
+    w = fma(w, t, _f(-0.000983288511633873))
+    w = fma(w, t, _f(0.002904387190937996))
+    w = fma(w, t, _f(0.006131942383944988))
+    w = fma(w, t, _f(-0.046213261783123016))
+    w = fma(w, t, _f(0.12322504073381424))
+    w = fma(w, t, _f(-0.20640261471271515))
+    w = fma(w, t, _f(0.12151394784450531))
+    tail = w * e
+    return where(x > _f(0), _f(1) - tail, tail)

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 
+from ..quiet import quiet, quietly
+
 _SQRT2 = math.sqrt(2.0)
 _SQRT_2PI = math.sqrt(2.0 * math.pi)
 _SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
@@ -154,20 +156,28 @@ _FORMULAS = {
 }
 
 
+QUIET = {name: quiet(f) for name, f in _FORMULAS.items() if type(f) is np.ufunc}
+"""The formulas that are one pass of NumPy: they take the operands as they come."""
+
+
 def map(formula, *operands):
     """y[i] = formula(a[i], b[i], …), operands broadcast against each other."""
-    function = _FORMULAS[formula]
-    if type(function) is not np.ufunc and not all(isinstance(x, np.ndarray) for x in operands):
-        dtype = np.result_type(*operands)
-        operands = [x if isinstance(x, np.ndarray) else np.asarray(x, dtype) for x in operands]
-    with np.errstate(all="ignore"):  # log 0 = −∞ and so on are results, not events
-        return np.asarray(function(*operands), order="C")
+    try:
+        y = QUIET[formula](*operands)
+    except (KeyError, RuntimeError):  # it is composed of several; or another thread is in there
+        y = quietly(_FORMULAS[formula], *_arrays(operands))
+    return np.asarray(y, order="C")
+
+
+def _arrays(operands):
+    """Numbers as arrays of the common dtype: a formula composed of several might lift them to float64."""
+    dtype = np.result_type(*operands)
+    return [x if isinstance(x, np.ndarray) else np.asarray(x, dtype) for x in operands]
 
 
 def cast(x, dtype):
     """A copy of x with another dtype."""
-    with np.errstate(all="ignore"):
-        return x.astype(dtype, order="C")
+    return quietly(x.astype, dtype, order="C")
 
 
 def full(shape, value, dtype):

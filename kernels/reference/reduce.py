@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..quiet import quietly
+
 _REDUCE = {"sum": np.sum, "max": np.max, "min": np.min, "prod": np.prod}
 _SCAN = {"sum": np.cumsum, "prod": np.cumprod}
 _IDENTITY = {"sum": 0, "prod": 1}
@@ -9,8 +11,7 @@ _IDENTITY = {"sum": 0, "prod": 1}
 
 def reduce(kind, x, axes, keepdims):
     """Sum, maximum, minimum or product over the axes."""
-    with np.errstate(all="ignore"):
-        return np.asarray(_REDUCE[kind](x, axis=axes, keepdims=keepdims), order="C")
+    return np.asarray(quietly(_REDUCE[kind], x, axis=axes, keepdims=keepdims), order="C")
 
 
 def argreduce(kind, x, axis):
@@ -27,8 +28,7 @@ def scan(kind, x, axis, exclusive, reverse):
     if exclusive:
         first = np.full(x.shape[:-1] + (1,), _IDENTITY[kind], x.dtype)
         x = np.concatenate([first, x[..., :-1]], axis=-1)[..., : x.shape[-1]]
-    with np.errstate(all="ignore"):
-        y = _SCAN[kind](x, axis=-1, dtype=x.dtype)
+    y = quietly(_SCAN[kind], x, axis=-1, dtype=x.dtype)
     if reverse:
         y = y[..., ::-1]
     return np.moveaxis(y, -1, axis).copy()

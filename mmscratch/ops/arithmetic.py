@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..autograd import primitive
-from .broadcast import broadcast_shapes, floor_of, is_array, meet, reduce_to
+from .broadcast import back_to, broadcast_shapes, floor_of, is_array, meet
 
 __all__ = ["add", "sub", "mul", "div", "pow", "remainder", "maximum", "minimum", "clip", "where"]
 
@@ -19,12 +19,8 @@ def add(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = meet("add", a, b)
-
-    def backward(dy):
-        return reduce_to(dy, a), reduce_to(dy, b)
-
-    return k.map("add", a, b), backward
+    k, to_a, to_b = meet("add", a, b)
+    return k.map("add", a, b), (to_a, to_b)
 
 
 @primitive
@@ -36,12 +32,12 @@ def sub(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = meet("sub", a, b)
+    k, to_a, to_b = meet("sub", a, b)
 
-    def backward(dy):
-        return reduce_to(dy, a), lambda: reduce_to(k.map("neg", dy), b)
+    def db(dy):
+        return to_b(k.map("neg", dy))
 
-    return k.map("sub", a, b), backward
+    return k.map("sub", a, b), (to_a, db)
 
 
 @primitive
@@ -53,12 +49,15 @@ def mul(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = meet("mul", a, b)
+    k, to_a, to_b = meet("mul", a, b)
 
-    def backward(dy):
-        return lambda: reduce_to(k.map("mul", dy, b), a), lambda: reduce_to(k.map("mul", dy, a), b)
+    def da(dy):
+        return to_a(k.map("mul", dy, b))
 
-    return k.map("mul", a, b), backward
+    def db(dy):
+        return to_b(k.map("mul", dy, a))
+
+    return k.map("mul", a, b), (da, db)
 
 
 @primitive
@@ -70,16 +69,18 @@ def div(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = meet("div", a, b)
+    k, to_a, to_b = meet("div", a, b)
     if not any(is_array(x) and x.dtype.kind == "f" for x in (a, b)):
         a, b = (k.cast(x, "float32") if is_array(x) else x for x in (a, b))
     y = k.map("div", a, b)
 
-    def backward(dy):
-        da = k.map("div", dy, b)
-        return lambda: reduce_to(da, a), lambda: reduce_to(k.map("neg", k.map("mul", da, y)), b)
+    def da(dy):
+        return to_a(k.map("div", dy, b))
 
-    return y, backward
+    def db(dy):
+        return to_b(k.map("neg", k.map("mul", k.map("div", dy, b), y)))
+
+    return y, (da, db)
 
 
 @primitive
@@ -92,29 +93,26 @@ def pow(a, b):
     Errors     ValueError where the shapes do not broadcast
     Note       A negative base takes whole exponents only (else not-a-number), and has no gradient for b.
     """
-    k = meet("pow", a, b)
+    k, to_a, to_b = meet("pow", a, b)
     y = k.map("pow", a, b)
 
-    def backward(dy):
-        def da():
-            if not is_array(b):
-                slope = k.map("mul", k.map("pow", a, b - 1), b) if b != 0 else 0.0
-            else:
-                slope = k.map("mul", k.map("pow", a, k.map("sub", b, 1)), b)
-                slope = k.map("where", k.map("equal", b, 0), 0.0, slope)
-            return reduce_to(k.map("mul", dy, slope), a)
+    def da(dy):
+        if not is_array(b):
+            slope = k.map("mul", k.map("pow", a, b - 1), b) if b != 0 else 0.0
+        else:
+            slope = k.map("mul", k.map("pow", a, k.map("sub", b, 1)), b)
+            slope = k.map("where", k.map("equal", b, 0), 0.0, slope)
+        return to_a(k.map("mul", dy, slope))
 
-        def db():
-            if not is_array(a):
-                slope = k.map("mul", y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
-            else:
-                level = k.map("logical_and", k.map("equal", a, 0), k.map("greater_equal", b, 0))
-                slope = k.map("where", level, 0.0, k.map("mul", y, k.map("log", a)))
-            return reduce_to(k.map("mul", dy, slope), b)
+    def db(dy):
+        if not is_array(a):
+            slope = k.map("mul", y, math.log(a) if a > 0 else (0.0 if a == 0 else math.nan))
+        else:
+            level = k.map("logical_and", k.map("equal", a, 0), k.map("greater_equal", b, 0))
+            slope = k.map("where", level, 0.0, k.map("mul", y, k.map("log", a)))
+        return to_b(k.map("mul", dy, slope))
 
-        return da, db
-
-    return y, backward
+    return y, (da, db)
 
 
 @primitive
@@ -126,16 +124,13 @@ def remainder(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = meet("remainder", a, b)
+    k, to_a, to_b = meet("remainder", a, b)
 
-    def backward(dy):
-        def db():
-            whole = k.map("floor", k.map("div", a, b))
-            return reduce_to(k.map("neg", k.map("mul", dy, whole)), b)
+    def db(dy):
+        whole = k.map("floor", k.map("div", a, b))
+        return to_b(k.map("neg", k.map("mul", dy, whole)))
 
-        return reduce_to(dy, a), db
-
-    return k.map("remainder", a, b), backward
+    return k.map("remainder", a, b), (to_a, db)
 
 
 def _share(k, dy, won, x, other):
@@ -153,15 +148,15 @@ def maximum(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = meet("maximum", a, b)
+    k, to_a, to_b = meet("maximum", a, b)
 
-    def backward(dy):
-        return (
-            lambda: reduce_to(_share(k, dy, "greater", a, b), a),
-            lambda: reduce_to(_share(k, dy, "greater", b, a), b),
-        )
+    def da(dy):
+        return to_a(_share(k, dy, "greater", a, b))
 
-    return k.map("maximum", a, b), backward
+    def db(dy):
+        return to_b(_share(k, dy, "greater", b, a))
+
+    return k.map("maximum", a, b), (da, db)
 
 
 @primitive
@@ -173,15 +168,15 @@ def minimum(a, b):
     Shapes     a (…), b (…) → y (…)
     Errors     ValueError where the shapes do not broadcast
     """
-    k = meet("minimum", a, b)
+    k, to_a, to_b = meet("minimum", a, b)
 
-    def backward(dy):
-        return (
-            lambda: reduce_to(_share(k, dy, "less", a, b), a),
-            lambda: reduce_to(_share(k, dy, "less", b, a), b),
-        )
+    def da(dy):
+        return to_a(_share(k, dy, "less", a, b))
 
-    return k.map("minimum", a, b), backward
+    def db(dy):
+        return to_b(_share(k, dy, "less", b, a))
+
+    return k.map("minimum", a, b), (da, db)
 
 
 @primitive
@@ -225,14 +220,14 @@ def where(condition, a, b):
         raise TypeError(f"where: condition must be a bool array (such as x > 0), got {came}")
     k = floor_of("where", condition)
     broadcast_shapes("where", condition, a, b)
-
-    def backward(dy):
-        return (
-            None,
-            lambda: reduce_to(k.map("where", condition, dy, 0.0), a),
-            lambda: reduce_to(k.map("where", condition, 0.0, dy), b),
-        )
-
+    to_a, to_b = back_to(a), back_to(b)
     if not is_array(a) and not is_array(b):
         a = k.full((), a, "float32")
-    return k.map("where", condition, a, b), backward
+
+    def da(dy):
+        return to_a(k.map("where", condition, dy, 0.0))
+
+    def db(dy):
+        return to_b(k.map("where", condition, 0.0, dy))
+
+    return k.map("where", condition, a, b), (None, da, db)

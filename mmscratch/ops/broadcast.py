@@ -10,6 +10,7 @@ from numpy import ndarray
 from .. import kernels
 
 __all__ = [
+    "back_to",
     "broadcast_shapes",
     "floor_of",
     "is_array",
@@ -37,11 +38,32 @@ def floor_of(op, *operands):
 
 
 def meet(op, a, b):
-    """The floor of two operands that broadcast against each other, or an error naming op and both shapes."""
-    if type(a) is ndarray and (type(b) is float or (type(b) is ndarray and a.shape == b.shape)):
-        return kernels.of(a)  # the common cases first: small operations should not pay for the check
+    """What a rule of two operands begins with: their floor, and for each how a gradient gets ``back_to`` it.
+
+    An error names op and both shapes if they do not broadcast.
+    """
+    if type(a) is ndarray and (
+        type(b) is float or (type(b) is ndarray and a.shape == b.shape and a.dtype == b.dtype)
+    ):
+        return kernels.of(a), _as_it_is, _as_it_is  # the common cases should not pay for the others
     broadcast_shapes(op, a, b)
-    return floor_of(op, a, b)
+    return floor_of(op, a, b), back_to(a), back_to(b)
+
+
+def back_to(x):
+    """The function g → ``reduce_to(g, x)``. It remembers the shape and dtype of x, but does not keep x."""
+    return functools.partial(reduce_to, x=Outline(x.shape, x.dtype)) if hasattr(x, "dtype") else _as_it_is
+
+
+class Outline:
+    """What is left of an array when its entries are gone."""
+
+    def __init__(self, shape, dtype):
+        self.shape, self.dtype = shape, dtype
+
+
+def _as_it_is(g):
+    return g
 
 
 def broadcast_shapes(op, *operands):

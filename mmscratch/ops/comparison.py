@@ -13,7 +13,7 @@ def _pair(name, symbol, errors="ValueError where the shapes do not broadcast"):
     """A rule of two operands whose result is bool."""
 
     def rule(a, b):
-        k = meet(name, a, b)
+        k, _, _ = meet(name, a, b)
         return k.map(name, a, b), None
 
     rule.__name__ = rule.__qualname__ = name
