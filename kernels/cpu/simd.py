@@ -48,8 +48,8 @@ from numba.extending import intrinsic, models, overload, register_model
 __all__ = [
     "BYTES", "LANES", "Vector", "absolute", "below", "copysign", "deinterleave", "exponent", "fma", "gather",
     "interleave", "lanes", "largest", "load", "load_part", "load_rows", "mantissa", "maximum",
-    "minimum", "power_of_two", "prefetch", "rint", "slide", "splat", "sqrt", "store", "store_part", "store_rows",
-    "total", "transpose", "where", "widen",
+    "minimum", "power_of_two", "prefetch", "rint", "slide", "splat", "sqrt", "store", "store_part",
+    "store_rows", "total", "transpose", "where", "widen",
 ]  # fmt: skip
 
 

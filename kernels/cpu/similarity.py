@@ -42,9 +42,9 @@ def l2_normalize_backward(dy, y, norm, eps):
 def cosine_topk(queries, database, k, normalized):
     """The k rows with the largest q·d / (‖q‖ ‖d‖), falling, lower id first on ties → score, id.
 
-    Block by block: a fast product gives rounded scores; what could be among the k best by them is scored again in
-    float64, in one fixed order of addition, and only that score counts. So neither the blocks nor the
-    threads nor rounding decide about a tie: equal rows get equal scores.
+    Block by block: a fast product gives rounded scores; what could be among the k best by them is scored
+    again in float64, in one fixed order of addition, and only that score counts. So neither the blocks nor
+    the threads nor rounding decide about a tie: equal rows get equal scores.
     """
     if len(queries) * database.size < LARGE:
         return reference.cosine_topk(queries, database, k, normalized)
@@ -84,8 +84,8 @@ def _stream(loops, queries, database, normalized, score, index):
     scores, ids = np.empty((tasks, many, k), np.float32), np.empty((tasks, many, k), np.int64)
     # A float32 dot product of unit vectors, and a length, are each off by at most about width · ε.
     slack = np.float32(2 * (width + 8) * np.finfo(np.float32).eps)
-    vectors.search(tasks, tasks, queries, operand.reshape(-1), count, database, lengths, normalized, slack, kept,
-                   scores, ids)  # fmt: skip
+    what = queries, operand.reshape(-1), count, database, lengths, normalized, slack
+    vectors.search(tasks, tasks, *what, kept, scores, ids)
     vectors.merge(kept, scores, ids, score, index)
 
 

@@ -1,10 +1,10 @@
 """The search for the nearest rows by cosine, float32, in one pass over a database that is never copied.
 
-Equal to ``reference.cosine_topk``. A task owns a range of rows and goes through it in blocks of BLOCK: products
-of the block with all queries (a few kB that stay in cache), a vector of them at a time compared with what the
-k-th best row so far demands, and an exact look at the rare ones that reach it. An exact look is a float64
-product in one fixed order of addition, and it alone decides: the float32 products only say which rows need none.
-So neither blocks nor tasks nor threads decide about a tie. At the end the tasks' lists are merged.
+Equal to ``reference.cosine_topk``. A task owns a range of rows and goes through it in blocks of BLOCK:
+products of the block with all queries (a few kB that stay in cache), a vector of them at a time compared with
+what the k-th best row so far demands, and an exact look at the rare ones that reach it. An exact look is a
+float64 product in one fixed order of addition, and it alone decides: the float32 products only say which rows
+need none. So neither blocks nor tasks nor threads decide about a tie. At the end the tasks' lists are merged.
 
     few queries    dot products, four rows of the database at once: as fast as memory delivers
     many queries   outer products: queries packed as panels of COLUMNS, rows of the database spread from where
@@ -39,7 +39,7 @@ _NAN, _LEAST, _MOST = _f(np.nan), _f(1e-15), _f(1e18)
 
 @njit
 def _length(x, start, width):
-    """‖row‖ to a few digits; NaN where its square would not be a good float32: such a row gets an exact look."""
+    """‖row‖ to a few digits; NaN (the row then gets an exact look) where no float32 holds its square well."""
     sums = splat(x, _f(0))
     for d in range(0, width, LANES):
         v = load_some(x, start + d, width - d)
@@ -63,8 +63,8 @@ def _dots(queries, count, x, start, rows, width, products):
         _fetch(x, at + BLOCK * width, DOT * width)
         for q in range(count):
             if rows - n >= DOT:
-                dot_tile(1, DOT, queries, q * width, width, x, at, width, products, q * BLOCK + n, BLOCK, width,
-                         False)  # fmt: skip
+                dot_tile(1, DOT, queries, q * width, width, x, at, width,
+                         products, q * BLOCK + n, BLOCK, width, False)  # fmt: skip
             else:
                 for i in range(rows - n):
                     dot_tile(1, 1, queries, q * width, width, x, at + i * width, width, products,
