@@ -6,6 +6,7 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     v = load(x, i)                  LANES neighbours x[i], x[i+1], … of a flat array
     v = load_part(x, i, n)          the first n of them, 0 in the other lanes: the tail of a row
     store(x, i, v), store_part(x, i, v, n)
+    prefetch(x, i)                  asks for the line of cache around x[i]; nothing is read yet
     splat(x, s)                     s in every lane (x: an array or vector that gives the dtype)
     a + b, a - b, a * b, a / b, -a  lane by lane; one side may be a number
     fma(a, b, c)                    a·b + c, rounded once
@@ -48,8 +49,8 @@ from numba.extending import intrinsic, models, overload, register_model
 __all__ = [
     "BYTES", "LANES", "Vector", "absolute", "below", "copysign", "deinterleave", "exponent", "fma", "gather",
     "interleave", "lanes", "largest", "ldexp", "load", "load_part", "load_rows", "mantissa", "maximum",
-    "minimum", "power_of_two", "rint", "slide", "splat", "sqrt", "store", "store_part", "store_rows",
-    "total", "transpose", "where", "widen",
+    "minimum", "power_of_two", "prefetch", "rint", "slide", "splat", "sqrt", "store", "store_part",
+    "store_rows", "total", "transpose", "where", "widen",
 ]  # fmt: skip
 
 
@@ -292,6 +293,23 @@ def gather(typing, x, i, step):
         return result
 
     return vector(x, i, step), generate
+
+
+@intrinsic
+def prefetch(typing, x, i):
+    """Bring the line of cache around x[i] near; i may lie outside x, where nothing happens."""
+
+    def generate(context, builder, signature, arguments):
+        number, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        address = address_of(context, builder, x, arguments[0], arguments[1], i)
+        # to read, moderately near (the second cache), data
+        near = [number(0), number(2), number(1)]
+        builder.call(function, [builder.bitcast(address, byte), *near])
+        return context.get_dummy_value()
+
+    return types.void(x, i), generate
 
 
 @intrinsic

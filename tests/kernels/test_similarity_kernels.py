@@ -89,8 +89,9 @@ def test_answers_do_not_depend_on_blocks_or_threads(dtype, threads, monkeypatch)
     similarity = importlib.import_module("mmscratch.kernels.cpu.similarity")
     queries, database = collection(20_000, 33, dtype)
     expected = reference.cosine_topk(queries, database, 10, False)
-    for tile in (1 << 8, 1 << 13, 1 << 20):
+    for tile, tasks in ((1 << 8, 1), (1 << 13, 5), (1 << 20, 32)):
         monkeypatch.setattr(similarity, "TILE", tile)
+        monkeypatch.setattr(similarity, "TASKS", tasks)
         score, index = cpu.cosine_topk(queries, database, 10, False)
         np.testing.assert_array_equal(index, expected[1])
         agree(score, expected[0])
@@ -107,3 +108,29 @@ def test_memory_beside_the_database_stays_under_ten_megabytes():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10e6, f"{peak / 1e6:.1f} MB; all scores at once would be 72 MB"
+
+
+@pytest.mark.parametrize("normalized", [False, True])
+@pytest.mark.parametrize("many, width, k", [(1, 40, 7), (8, 33, 10), (9, 1, 3), (33, 65, 10), (70, 20, 150)])
+def test_every_number_of_queries_finds_what_the_formula_finds(dtype, threads, many, width, k, normalized):
+    """Few and many queries, parts of vectors and of tiles; rows of NaN, ∞ and zeros, ties far apart."""
+    rng = np.random.default_rng(many)
+    database, queries = draw(rng, (5003, width), dtype), draw(rng, (many, width), dtype)
+    database[[17, 4000, 5002]] = database[5]
+    database[6], database[4001], database[30] = 0, np.nan, np.inf
+    database[40:50] *= 1e-22 if dtype is np.float32 else 1e-200
+    database[50:60] *= 1e20 if dtype is np.float32 else 1e100
+    queries[0] = database[5]
+    if normalized:  # of length 1, apart from a few
+        with np.errstate(all="ignore"):
+            length = np.linalg.norm(database.astype(np.float64), axis=1, keepdims=True)
+            database = (database / np.where(length > 0, length, 1)).astype(dtype)
+    with np.errstate(all="ignore"):
+        expected = reference.cosine_topk(queries, database, k, normalized)
+    score, index = kernels.floor("cpu").cosine_topk(queries, database, k, normalized)
+    np.testing.assert_array_equal(np.isnan(score), np.isnan(expected[0]))
+    near = 1e-6 if dtype is np.float32 else 1e-12
+    np.testing.assert_allclose(score, expected[0], rtol=near, atol=near)
+    if dtype is np.float32 and width > 1:
+        # float64 sums in two orders may round to neighbouring float32; elsewhere the ids agree
+        assert np.mean(index == expected[1]) > 0.99

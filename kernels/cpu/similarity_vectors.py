@@ -1,0 +1,149 @@
+"""The search for the nearest rows by cosine, float32, in one pass over a database that is never copied.
+
+Equal to ``reference.cosine_topk``. A task owns a range of rows and goes through it in blocks of BLOCK:
+products of the block with all queries (a few kB that stay in cache), a vector of them at a time compared with
+what the k-th best row so far demands, and an exact look at the rare ones that reach it. An exact look is a
+float64 product in one fixed order of addition, and it alone decides: the float32 products only say which rows
+need none. So neither blocks nor tasks nor threads decide about a tie. At the end the tasks' lists are merged.
+
+    few queries    dot products, four rows of the database at once: as fast as memory delivers
+    many queries   outer products: queries packed as panels of COLUMNS, rows of the database spread from where
+                   they lie (Goto & van de Geijn, 2008, with A unpacked)
+
+Largest error of a score against float64: its rounding to float32 (6e-8).
+"""
+
+import numpy as np
+
+from ..jit import njit
+from ..pool import parallel
+from .microkernels import COLUMNS, DOT, ROWS, VECTORS, dot_tile, tile
+from .row_loops import dot
+from .rows import load_some
+from .simd import LANES, fma, load, prefetch, splat, total
+from .simd_masks import every
+from .topk_loops import insert
+
+BLOCK = 8 * ROWS
+"""Rows whose products are held at a time."""
+
+FEW = 8
+"""Up to this many queries dot products are quicker."""
+
+_LINE = 16
+"""Numbers in a line of the cache."""
+
+_f = np.float32
+_NAN, _LEAST, _MOST = _f(np.nan), _f(1e-15), _f(1e18)
+
+
+@njit
+def _length(x, start, width):
+    """‖row‖ to a few digits; NaN (the row then gets an exact look) where no float32 holds its square well."""
+    sums = splat(x, _f(0))
+    for d in range(0, width, LANES):
+        v = load_some(x, start + d, width - d)
+        sums = fma(v, v, sums)
+    length = np.sqrt(total(sums))
+    return length if _LEAST < length < _MOST else _NAN
+
+
+@njit
+def _fetch(x, start, count):
+    """Ask for these numbers, which will be wanted soon. (Behind the end of the array this does nothing.)"""
+    for i in range(start, start + count, _LINE):
+        prefetch(x, i)
+
+
+@njit
+def _dots(queries, count, x, start, rows, width, products):
+    """products[q · BLOCK + n] = query q · row n."""
+    for n in range(0, rows, DOT):
+        at = start + n * width
+        _fetch(x, at + BLOCK * width, DOT * width)
+        for q in range(count):
+            if rows - n >= DOT:
+                dot_tile(1, DOT, queries, q * width, width, x, at, width,
+                         products, q * BLOCK + n, BLOCK, width, False)  # fmt: skip
+            else:
+                for i in range(rows - n):
+                    dot_tile(1, 1, queries, q * width, width, x, at + i * width, width, products,
+                             q * BLOCK + n + i, BLOCK, width, False)  # fmt: skip
+
+
+@njit
+def _outer(panels, count, x, start, rows, width, products):
+    """products[n · count + q] = row n · query q; count whole panels of queries."""
+    for column in range(0, count, COLUMNS):
+        panel = column * width
+        for n in range(0, rows - rows % ROWS, ROWS):
+            if column == 0:
+                _fetch(x, start + (BLOCK + n) * width, ROWS * width)
+            tile(ROWS, VECTORS, x, start + n * width, width, 1, panels, panel, COLUMNS, products,
+                 n * count + column, count, width, False, None)  # fmt: skip
+        for n in range(rows - rows % ROWS, rows):
+            tile(1, VECTORS, x, start + n * width, width, 1, panels, panel, COLUMNS, products,
+                 n * count + column, count, width, False, None)  # fmt: skip
+
+
+@njit
+def _look(q, n, queries, database, lengths, normalized, slack, kept, score, index, limits):
+    """The exact score of row n, and its place among the best of query q."""
+    product = lengths[q]
+    if not normalized:
+        product *= np.sqrt(dot(database[n], database[n]))
+    exact = dot(queries[q], database[n]) / product if product != 0 else 0.0
+    kept[q] = insert(score[q], index[q], kept[q], _f(exact), n)
+    if kept[q] == score.shape[1]:
+        limits[q] = score[q, -1] - slack
+
+
+@parallel
+def search(task, tasks, queries, operand, count, database, lengths, normalized, slack, kept, score, index):
+    """The best of this task's rows for each query.
+
+    operand: the queries divided by their lengths, as rows for ``_dots`` (count ≤ FEW) or else as panels with
+    room for ``count`` queries. Results: kept (tasks, Q), score and index (tasks, Q, k).
+    """
+    n, width = database.shape
+    flat, few = database.reshape(-1), count <= FEW
+    products, norms = np.empty(BLOCK * count, np.float32), np.ones(BLOCK + LANES, np.float32)
+    limits = np.full(count, np.inf, np.float32)
+    limits[: lengths.size] = -np.inf  # nothing kept yet: all are good enough
+    got, best, where = kept[task], score[task], index[task]
+    last = (task + 1) * n // tasks
+    for first in range(task * n // tasks, last, BLOCK):
+        rows = min(BLOCK, last - first)
+        if not normalized:
+            for i in range(rows):
+                norms[i] = _length(flat, (first + i) * width, width)
+        if few:
+            _dots(operand, count, flat, first * width, rows, width, products)
+        else:
+            _outer(operand, count, flat, first * width, rows, width, products)
+        for i in range(lengths.size if few else rows):
+            stop = rows if few else count
+            at = i * (BLOCK if few else count)
+            for j in range(0, stop, LANES):
+                v = load_some(products, at + j, stop - j)
+                if few:
+                    low = every(v < load(norms, j) * limits[i])
+                else:
+                    low = every(v < load_some(limits, j, stop - j) * norms[i])
+                if low:
+                    continue
+                for lane in range(j, min(stop, j + LANES)):
+                    q, r = (i, lane) if few else (lane, i)
+                    if q < lengths.size and not products[at + lane] < limits[q] * norms[r]:
+                        _look(q, first + r, queries, database, lengths, normalized, slack, got, best, where,
+                              limits)  # fmt: skip
+
+
+@njit
+def merge(kept, score, index, best, where):
+    """One list of the tasks' lists, in the order of the tasks: by score, then by row."""
+    for q in range(best.shape[0]):
+        count = 0
+        for task in range(kept.shape[0]):
+            for i in range(kept[task, q]):
+                count = insert(best[q], where[q], count, score[task, q, i], index[task, q, i])
