@@ -20,7 +20,8 @@ from ..jit import njit
 from ..pool import parallel
 from .microkernels import tile
 from .simd import LANES, load, load_part, store, store_part, transpose
-from .winograd import ROWS, VECTORS, aligned_array, flat, tile_size, transform
+from .winograd import aligned_array, flat, tile_size
+from .winograd_blocks import ROWS, VECTORS, transform
 from .winograd_tiles import COPIES, LINE, SCRATCH, aligned, copy_in, plan
 from .winograd_transforms import filter_gradients, gradient_tiles
 
