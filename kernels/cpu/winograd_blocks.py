@@ -13,6 +13,9 @@ it never leaves the core that needs it. Every number is computed by the same ope
     V      v[(f · channels + c) · BLOCK + tile], the step from f to f + 1 longer by LANES: a power of two
            would send all n² writes of a tile to one place of the cache
     U      u[((panel · n² + f) · channels + c) · PANEL + k]
+
+Zero and LINE go into calls as np.int64: a plain constant is a type of its own to Numba, and every new one
+would compile the function, with all that is inlined in it, once more.
 """
 
 import numpy as np
@@ -95,20 +98,21 @@ def _panel(m, w, filters, panel, channels, u, u_at):
 def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v_step):
     """V of channels [c0, c1) of tiles [first, first + tiles): v[v_at + f · v_step + c · wide + tile]."""
     size = image[1] * image[2]
+    zero, line, halo = np.int64(0), np.int64(LINE), np.int64(2)
     scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
     copies = np.empty((COPIES, 3), np.int64)
     for group in range(0, tiles, LANES):
         count = min(LANES, tiles - group)
-        n, place, ends = plan(first + group, count, m, 2, image, grid, padding, copies, last)
+        n, place, ends = plan(first + group, count, m, halo, image, grid, padding, copies, last)
         scratch[:] = 0
         for c in range(c0, c1):
             to = v_at + c * wide + group
             if place >= 0:
                 at = place + c * size
-                input_tiles(m, x, at, image[2], False, scratch, PAIRS, last, v, to, v_step, rest)
+                input_tiles(m, x, at, image[2], ends, scratch, PAIRS, last, v, to, v_step, rest)
             else:
                 copy_in(copies, n, x, c * size, scratch)
-                input_tiles(m, scratch, 0, LINE, ends, scratch, PAIRS, last, v, to, v_step, rest)
+                input_tiles(m, scratch, zero, line, ends, scratch, PAIRS, last, v, to, v_step, rest)
 
 
 @njit
@@ -137,25 +141,10 @@ def _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sum
     """The same for at most LEFT tiles: filters, not tiles, lie across the lanes, so that none is idle."""
     few = aligned(LEFT * PANEL)
     for f in range(n2):
+        a = v_at + f * v_step
         for k in range(0, rows, PANEL):
             b = u_at + (k // PANEL * n2 + f) * channels * PANEL
-            tile(
-                LEFT,
-                FILTERS,
-                v,
-                v_at + f * v_step,
-                1,
-                wide,
-                u,
-                b,
-                PANEL,
-                few,
-                0,
-                PANEL,
-                channels,
-                False,
-                None,
-            )
+            tile(LEFT, FILTERS, v, a, 1, wide, u, b, PANEL, few, 0, PANEL, channels, False, None)
             for i in range(min(PANEL, rows - k)):
                 for t in range(tiles):
                     sums[((k + i) * n2 + f) * wide + t] = few[t * PANEL + i]
@@ -166,11 +155,12 @@ def _transform_back(m, sums, wide, rows, k0, bias, activation, y, image, grid, f
     """y of filters [k0, k0 + rows) in tiles [first, first + tiles)."""
     n2 = (m + 2) * (m + 2)
     size = image[1] * image[2]
+    zero, line = np.int64(0), np.int64(LINE)
     scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
     copies = np.empty((COPIES, 3), np.int64)
     for group in range(0, tiles, LANES):
         count = min(LANES, tiles - group)
-        n, place, _ = plan(first + group, count, m, 0, image, grid, (0, 0), copies, last)
+        n, place, _ = plan(first + group, count, m, zero, image, grid, (zero, zero), copies, last)
         for k in range(rows):
             b = bias[k0 + k] if bias.size else np.float32(0)
             at = k * n2 * wide + group
@@ -178,7 +168,7 @@ def _transform_back(m, sums, wide, rows, k0, bias, activation, y, image, grid, f
                 to = place + (k0 + k) * size
                 output_tiles(m, sums, at, wide, b, activation, y, to, image[2], rest)
             else:
-                output_tiles(m, sums, at, wide, b, activation, scratch, 0, LINE, rest)
+                output_tiles(m, sums, at, wide, b, activation, scratch, zero, line, rest)
                 copy_out(copies, n, scratch, y, (k0 + k) * size)
 
 
@@ -190,7 +180,7 @@ def panels(task, m, w, filters, channels, u):
 @parallel
 def blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation, y, out):
     """Some blocks of tiles, from pixels to pixels."""
-    n2, channels, width = (m + 2) * (m + 2), image[0], out[0]
+    n2, channels, width, zero = (m + 2) * (m + 2), image[0], out[0], np.int64(0)
     number = -(-total // BLOCK)
     v_step = channels * BLOCK + LANES
     v, sums = aligned(n2 * v_step), aligned(CHUNK * PANEL * n2 * BLOCK)
@@ -198,10 +188,10 @@ def blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation, 
         first = block * BLOCK
         tiles = min(BLOCK, total - first)
         wide = -(-tiles // LANES) * LANES
-        transform(m, x, image, grid, padding, first, tiles, wide, 0, channels, v, 0, v_step)
+        transform(m, x, image, grid, padding, first, tiles, wide, zero, channels, v, zero, v_step)
         for k in range(0, width, CHUNK * PANEL):
             rows = min(CHUNK * PANEL, width - k)
-            _multiply(m, u, k * n2 * channels, channels, v, 0, v_step, tiles, rows, sums)
+            _multiply(m, u, k * n2 * channels, channels, v, zero, v_step, tiles, rows, sums)
             _transform_back(m, sums, wide, rows, k, bias, activation, y, out, grid, first, tiles)
 
 
@@ -221,14 +211,14 @@ def stage(task, m, x, image, grid, padding, total, v):
 @parallel
 def filter_panel(task, m, w, filters, channels, grid, total, v, bias, activation, y, out):
     """All tiles, for one panel of filters."""
-    n2, k = (m + 2) * (m + 2), task * PANEL
+    n2, k, zero = (m + 2) * (m + 2), task * PANEL, np.int64(0)
     rows = min(PANEL, out[0] - k)
     u, sums = aligned(n2 * channels * PANEL), aligned(PANEL * n2 * BLOCK)
     v_step = channels * BLOCK + LANES
-    _panel(m, w, filters, task, channels, u, 0)
+    _panel(m, w, filters, task, channels, u, zero)
     for block in range(-(-total // BLOCK)):
         first = block * BLOCK
         tiles = min(BLOCK, total - first)
         wide = -(-tiles // LANES) * LANES
-        _multiply(m, u, 0, channels, v, block * n2 * v_step, v_step, tiles, rows, sums)
+        _multiply(m, u, zero, channels, v, block * n2 * v_step, v_step, tiles, rows, sums)
         _transform_back(m, sums, wide, rows, k, bias, activation, y, out, grid, first, tiles)
