@@ -63,7 +63,7 @@ def plan(first, count, m, halo, image, grid, padding, copies, last):
     """
     channels, height, width = image
     down, across = grid
-    lane, n, ends = 0, 0, False
+    lane, n, ends = 0, np.int64(0), False
     last[:] = 0
     while lane < count:
         b, at = divmod(first + lane, down * across)

@@ -33,7 +33,6 @@ from .simd import (
     LANES,
     deinterleave,
     fma,
-    gather,
     interleave,
     load,
     load_rows,
@@ -154,17 +153,18 @@ def input_tiles(m, x, at, row, ends, pairs, pairs_at, last, v, v_at, v_step, res
     for r in range(n):
         line = at + r * row
         after0, after1 = splat(x, x[line + m * LANES]), splat(x, x[line + m * LANES + 1])
-        e0, e1 = _halves(pairs, pairs_at + 2 * r * LANES)
         if m == 4:
             p0, p1, p2, p3 = _quarters(x, line)
             p4, p5 = slide(p0, after0), slide(p1, after1)
             if ends:
+                e0, e1 = _halves(pairs, pairs_at + 2 * r * LANES)
                 p4, p5 = where(end, e0, p4), where(end, e1, p5)
             store_rows(rest, r * 6 * LANES, LANES, _bt4(p0, p1, p2, p3, p4, p5))
         else:
             q0, q1 = _halves(x, line)
             q2, q3 = slide(q0, after0), slide(q1, after1)
             if ends:
+                e0, e1 = _halves(pairs, pairs_at + 2 * r * LANES)
                 q2, q3 = where(end, e0, q2), where(end, e1, q3)
             store_rows(rest, r * 4 * LANES, LANES, _bt2(q0, q1, q2, q3))
     for j in range(n):
@@ -229,26 +229,19 @@ def output_tiles(m, x, at, step, bias, activation, y, y_at, row, rest):
 
 
 @njit
-def kernel(m, w, at, lane, tap, u, u_at, u_step, rest):
-    """U = G g Gᵀ of LANES filters: u[u_at + f·u_step + lane]; tap j of filter l is w[at + l·lane + j·tap].
-
-    A tap of −1 with ``at`` at the last entry turns the filters round.
-    """
-    for j in range(9):
-        store(rest, j * LANES, gather(w, at + j * tap, lane))
+def kernel(m, taps, at, step, u, u_at, u_step, rest):
+    """U = G g Gᵀ of LANES filters: u[u_at + f·u_step + lane]; tap j is taps[at + j·step + lane]."""
     n = m + 2
-    turned = 9 * LANES
     for j in range(3):
         if m == 4:
-            store_rows(rest, turned + j * LANES, 3 * LANES, _g4(*load_rows(rest, j * LANES, 3 * LANES, 3)))
+            store_rows(rest, j * LANES, 3 * LANES, _g4(*load_rows(taps, at + j * step, 3 * step, 3)))
         else:
-            store_rows(rest, turned + j * LANES, 3 * LANES, _g2(*load_rows(rest, j * LANES, 3 * LANES, 3)))
+            store_rows(rest, j * LANES, 3 * LANES, _g2(*load_rows(taps, at + j * step, 3 * step, 3)))
     for i in range(n):
-        at_row = turned + 3 * i * LANES
         if m == 4:
-            store_rows(u, u_at + i * n * u_step, u_step, _g4(*load_rows(rest, at_row, LANES, 3)))
+            store_rows(u, u_at + i * n * u_step, u_step, _g4(*load_rows(rest, 3 * i * LANES, LANES, 3)))
         else:
-            store_rows(u, u_at + i * n * u_step, u_step, _g2(*load_rows(rest, at_row, LANES, 3)))
+            store_rows(u, u_at + i * n * u_step, u_step, _g2(*load_rows(rest, 3 * i * LANES, LANES, 3)))
 
 
 @njit

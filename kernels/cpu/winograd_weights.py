@@ -20,7 +20,8 @@ from ..jit import njit
 from ..pool import parallel
 from .microkernels import tile
 from .simd import LANES, load, load_part, store, store_part, transpose
-from .winograd import ROWS, VECTORS, aligned_array, flat, tile_size, transform
+from .winograd import aligned_array, flat, tile_size
+from .winograd_blocks import ROWS, VECTORS, transform
 from .winograd_tiles import COPIES, LINE, SCRATCH, aligned, copy_in, plan
 from .winograd_transforms import filter_gradients, gradient_tiles
 
@@ -71,7 +72,8 @@ def _turned(m, x, image, grid, padding, first, count, c0, c1, v, v_at, span):
     """V of LANES tiles and channels [c0, c1): v[v_at + (f · span + tile) · c_row + c]."""
     n2, c_row = (m + 2) * (m + 2), -(-image[0] // LANES) * LANES
     straight = aligned(n2 * SHARE * LANES)
-    transform(m, x, image, grid, padding, first, count, LANES, c0, c1, straight, -c0 * LANES, SHARE * LANES)
+    wide, step = np.int64(LANES), np.int64(SHARE * LANES)
+    transform(m, x, image, grid, padding, first, count, wide, c0, c1, straight, -c0 * wide, step)
     for f in range(n2):
         for c in range(c0, c1, LANES):
             at, to = (f * SHARE + c - c0) * LANES, v_at + f * span * c_row + c
@@ -84,14 +86,15 @@ def _gradients(m, dy, image, grid, first, count, k0, k1, d, d_at, row, step):
     size = image[1] * image[2]
     scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
     copies = np.empty((COPIES, 3), np.int64)
-    n, place, _ = plan(first, count, m, 0, image, grid, (0, 0), copies, last)
+    zero, line = np.int64(0), np.int64(LINE)  # np.int64: see ``winograd_blocks.py``
+    n, place, _ = plan(first, count, m, zero, image, grid, (zero, zero), copies, last)
     scratch[:] = 0
     for k in range(k0, k1):
         if place >= 0:
             gradient_tiles(m, dy, place + k * size, image[2], d, d_at + k * row, step, rest)
         else:
             copy_in(copies, n, dy, k * size, scratch)
-            gradient_tiles(m, scratch, 0, LINE, d, d_at + k * row, step, rest)
+            gradient_tiles(m, scratch, zero, line, d, d_at + k * row, step, rest)
 
 
 @parallel

@@ -15,22 +15,27 @@ from mmscratch.kernels.cpu import microkernels, simd_math
 from mmscratch.kernels.cpu.microkernels import COLUMNS, ROWS, VECTORS, dot_tile, tile
 from mmscratch.kernels.cpu.simd import (
     copysign,
+    deinterleave,
     exponent,
     fma,
     gather,
+    interleave,
     lanes,
     largest,
     load,
     load_part,
+    load_rows,
     mantissa,
     maximum,
     minimum,
     power_of_two,
     rint,
+    slide,
     splat,
     sqrt,
     store,
     store_part,
+    store_rows,
     total,
     transpose,
     where,
@@ -101,6 +106,27 @@ def test_transpose_turns_a_block(dtype, missing):
     turn(x.reshape(-1), y, n + 3, rows)
     np.testing.assert_array_equal(y[2:].reshape(n, n + 1)[:, :rows], x[:, 1 : 1 + n].T)
     assert (y[2:].reshape(n, n + 1)[:, rows:] == 7).all() and (y[:2] == 7).all()
+
+
+@njit(cache=False)
+def shuffle(x, y):
+    n = lanes(x)
+    a, b = load(x, 0), load(x, n)
+    store_rows(y, 0, n, deinterleave(a, b))
+    store_rows(y, 2 * n, n, interleave(a, b))
+    store(y, 4 * n, slide(a, b))
+    store_rows(y, 5 * n, n, load_rows(x, 1, 3, 3))
+
+
+def test_shuffles_put_lanes_where_they_say(dtype):
+    n = simd.BYTES // np.dtype(dtype).itemsize
+    x, y = numbers(3 * n + 7, dtype), np.zeros(8 * n, dtype)
+    shuffle(x, y)
+    rows, two = y.reshape(8, n), x[: 2 * n]
+    np.testing.assert_array_equal(rows[:2], [two[::2], two[1::2]])
+    np.testing.assert_array_equal(rows[2:4].reshape(n, 2), two.reshape(2, n).T)
+    np.testing.assert_array_equal(rows[4], x[1 : n + 1])
+    np.testing.assert_array_equal(rows[5:], [x[i : i + n] for i in (1, 4, 7)])
 
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────

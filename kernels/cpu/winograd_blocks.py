@@ -1,0 +1,224 @@
+"""The compiled parts of Winograd's convolution (``winograd.py`` says what they compute, and why).
+
+    taps → U        a PANEL of filters at a time
+    pixels → V      LANES tiles at a time
+    U, V → sums     for BLOCK tiles and some panels, for each of the n² positions f a matrix product
+    sums → y        LANES tiles at a time, bias and activation on the way
+
+Two ways to divide this among tasks. ``blocks``: U of all filters first, then every task takes some blocks
+of tiles from pixels to pixels. ``stage`` and ``filter_panel``: V of all tiles first, then every task takes
+one panel of filters through all tiles; for small images with many channels, where U is the larger part:
+it never leaves the core that needs it. Every number is computed by the same operations either way.
+
+    V      v[(f · channels + c) · BLOCK + tile], the step from f to f + 1 longer by LANES: a power of two
+           would send all n² writes of a tile to one place of the cache
+    U      u[((panel · n² + f) · channels + c) · PANEL + k]
+
+Zero and LINE go into calls as np.int64: a plain constant is a type of its own to Numba, and every new one
+would compile the function, with all that is inlined in it, once more.
+"""
+
+import numpy as np
+
+from ..jit import njit
+from ..pool import parallel
+from . import simd
+from .microkernels import tile
+from .simd import LANES, gather, store, transpose
+from .winograd_tiles import COPIES, LINE, PAIRS, SCRATCH, aligned, copy_in, copy_out, plan
+from .winograd_transforms import input_tiles, kernel, output_tiles
+
+__all__ = [
+    "BLOCK",
+    "PANEL",
+    "ROWS",
+    "SHARE",
+    "VECTORS",
+    "blocks",
+    "filter_panel",
+    "panels",
+    "stage",
+    "transform",
+]
+
+PANEL = 16
+"""Filters whose U lie side by side."""
+
+ROWS = {64: 8, 32: 4, 16: 8, 0: 1}[simd.BYTES]
+"""ROWS × VECTORS accumulators fit the registers; ROWS divides PANEL."""
+
+VECTORS = 3
+
+LEFT = 4
+"""Up to so many tiles in a block, filters are put across the lanes instead."""
+
+FILTERS = PANEL // max(1, LANES)
+
+BLOCK = VECTORS * LANES
+"""Tiles of a block."""
+
+CHUNK = 2
+"""Panels of filters multiplied before their sums are transformed back."""
+
+SHARE = 32
+"""Channels transformed by one task of the staged variant."""
+
+
+@njit
+def _taps(w, filters, panel, c0, count, taps):
+    """Taps of PANEL filters side by side: taps[(c · 9 + j) · PANEL + k] for channels c0 + c, c < count.
+
+    Tap j of filter k, channel c is w[at + k · lane + c · step + j · tap]: (at, lane, step, tap) = filters.
+    """
+    at, lane, step, tap = filters
+    for k in range(0, PANEL, LANES):
+        corner = at + (panel * PANEL + k) * lane + c0 * step
+        for q in range(0, 9 * count, LANES):
+            if tap == 1 and q + LANES <= 9 * count:  # the taps of all channels lie in a row
+                transpose(w, corner + q, lane, LANES, taps, q * PANEL + k, PANEL)
+            else:
+                for p in range(q, min(q + LANES, 9 * count)):
+                    store(taps, p * PANEL + k, gather(w, corner + p // 9 * step + p % 9 * tap, lane))
+
+
+@njit
+def _panel(m, w, filters, panel, channels, u, u_at):
+    """U of the PANEL filters of one panel: u[u_at + (f · channels + c) · PANEL + k]."""
+    taps, rest = aligned(9 * LANES * PANEL), aligned(18 * LANES)
+    for c0 in range(0, channels, LANES):
+        count = min(LANES, channels - c0)
+        _taps(w, filters, panel, c0, count, taps)
+        for c in range(count):
+            for k in range(0, PANEL, LANES):
+                to = u_at + (c0 + c) * PANEL + k
+                kernel(m, taps, c * 9 * PANEL + k, PANEL, u, to, channels * PANEL, rest)
+
+
+@njit
+def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v_step):
+    """V of channels [c0, c1) of tiles [first, first + tiles): v[v_at + f · v_step + c · wide + tile]."""
+    size = image[1] * image[2]
+    zero, line, halo = np.int64(0), np.int64(LINE), np.int64(2)
+    scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
+    copies = np.empty((COPIES, 3), np.int64)
+    for group in range(0, tiles, LANES):
+        count = min(LANES, tiles - group)
+        n, place, ends = plan(first + group, count, m, halo, image, grid, padding, copies, last)
+        scratch[:] = 0
+        for c in range(c0, c1):
+            to = v_at + c * wide + group
+            if place >= 0:
+                at = place + c * size
+                input_tiles(m, x, at, image[2], ends, scratch, PAIRS, last, v, to, v_step, rest)
+            else:
+                copy_in(copies, n, x, c * size, scratch)
+                input_tiles(m, scratch, zero, line, ends, scratch, PAIRS, last, v, to, v_step, rest)
+
+
+@njit
+def _multiply(m, u, u_at, channels, v, v_at, v_step, tiles, rows, sums):
+    """sums[(k · n² + f) · wide + tile] = Σ_c U[f, c, k] · V[f, c, tile] for k < rows."""
+    n2, wide = (m + 2) * (m + 2), -(-tiles // LANES) * LANES
+    if tiles <= LEFT < LANES:
+        _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums)
+        return
+    c_row = n2 * wide
+    for f in range(n2):
+        b = v_at + f * v_step
+        for k in range(0, rows, ROWS):
+            a = u_at + (k // PANEL * n2 + f) * channels * PANEL + k % PANEL
+            c = k * c_row + f * wide
+            if wide == 3 * LANES:
+                tile(ROWS, 3, u, a, 1, PANEL, v, b, wide, sums, c, c_row, channels, False, None)
+            elif wide == 2 * LANES:
+                tile(ROWS, 2, u, a, 1, PANEL, v, b, wide, sums, c, c_row, channels, False, None)
+            else:
+                tile(ROWS, 1, u, a, 1, PANEL, v, b, wide, sums, c, c_row, channels, False, None)
+
+
+@njit
+def _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums):
+    """The same for at most LEFT tiles: filters, not tiles, lie across the lanes, so that none is idle."""
+    few = aligned(LEFT * PANEL)
+    for f in range(n2):
+        a = v_at + f * v_step
+        for k in range(0, rows, PANEL):
+            b = u_at + (k // PANEL * n2 + f) * channels * PANEL
+            tile(LEFT, FILTERS, v, a, 1, wide, u, b, PANEL, few, 0, PANEL, channels, False, None)
+            for i in range(min(PANEL, rows - k)):
+                for t in range(tiles):
+                    sums[((k + i) * n2 + f) * wide + t] = few[t * PANEL + i]
+
+
+@njit
+def _transform_back(m, sums, wide, rows, k0, bias, activation, y, image, grid, first, tiles):
+    """y of filters [k0, k0 + rows) in tiles [first, first + tiles)."""
+    n2 = (m + 2) * (m + 2)
+    size = image[1] * image[2]
+    zero, line = np.int64(0), np.int64(LINE)
+    scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
+    copies = np.empty((COPIES, 3), np.int64)
+    for group in range(0, tiles, LANES):
+        count = min(LANES, tiles - group)
+        n, place, _ = plan(first + group, count, m, zero, image, grid, (zero, zero), copies, last)
+        for k in range(rows):
+            b = bias[k0 + k] if bias.size else np.float32(0)
+            at = k * n2 * wide + group
+            if place >= 0:
+                to = place + (k0 + k) * size
+                output_tiles(m, sums, at, wide, b, activation, y, to, image[2], rest)
+            else:
+                output_tiles(m, sums, at, wide, b, activation, scratch, zero, line, rest)
+                copy_out(copies, n, scratch, y, (k0 + k) * size)
+
+
+@parallel
+def panels(task, m, w, filters, channels, u):
+    _panel(m, w, filters, task, channels, u, task * (m + 2) * (m + 2) * channels * PANEL)
+
+
+@parallel
+def blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation, y, out):
+    """Some blocks of tiles, from pixels to pixels."""
+    n2, channels, width, zero = (m + 2) * (m + 2), image[0], out[0], np.int64(0)
+    number = -(-total // BLOCK)
+    v_step = channels * BLOCK + LANES
+    v, sums = aligned(n2 * v_step), aligned(CHUNK * PANEL * n2 * BLOCK)
+    for block in range(task * number // tasks, (task + 1) * number // tasks):
+        first = block * BLOCK
+        tiles = min(BLOCK, total - first)
+        wide = -(-tiles // LANES) * LANES
+        transform(m, x, image, grid, padding, first, tiles, wide, zero, channels, v, zero, v_step)
+        for k in range(0, width, CHUNK * PANEL):
+            rows = min(CHUNK * PANEL, width - k)
+            _multiply(m, u, k * n2 * channels, channels, v, zero, v_step, tiles, rows, sums)
+            _transform_back(m, sums, wide, rows, k, bias, activation, y, out, grid, first, tiles)
+
+
+@parallel
+def stage(task, m, x, image, grid, padding, total, v):
+    """V of a block of tiles and some channels."""
+    n2, channels = (m + 2) * (m + 2), image[0]
+    shares = -(-channels // SHARE)
+    first, c = task // shares * BLOCK, task % shares * SHARE
+    tiles = min(BLOCK, total - first)
+    wide = -(-tiles // LANES) * LANES
+    v_step = channels * BLOCK + LANES
+    at = task // shares * n2 * v_step
+    transform(m, x, image, grid, padding, first, tiles, wide, c, min(channels, c + SHARE), v, at, v_step)
+
+
+@parallel
+def filter_panel(task, m, w, filters, channels, grid, total, v, bias, activation, y, out):
+    """All tiles, for one panel of filters."""
+    n2, k, zero = (m + 2) * (m + 2), task * PANEL, np.int64(0)
+    rows = min(PANEL, out[0] - k)
+    u, sums = aligned(n2 * channels * PANEL), aligned(PANEL * n2 * BLOCK)
+    v_step = channels * BLOCK + LANES
+    _panel(m, w, filters, task, channels, u, zero)
+    for block in range(-(-total // BLOCK)):
+        first = block * BLOCK
+        tiles = min(BLOCK, total - first)
+        wide = -(-tiles // LANES) * LANES
+        _multiply(m, u, zero, channels, v, block * n2 * v_step, v_step, tiles, rows, sums)
+        _transform_back(m, sums, wide, rows, k, bias, activation, y, out, grid, first, tiles)
