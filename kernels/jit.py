@@ -27,6 +27,7 @@ import numba
 from numba import prange
 from numba.core.serialize import dumps
 
+from . import parts
 from .cpu import threads
 
 __all__ = ["cache_folder", "njit", "prange"]
@@ -55,9 +56,13 @@ def njit(function=None, *, parallel=False, cache=True, **options):
     """
     if function is None:
         return lambda f: njit(f, parallel=parallel, cache=cache, **options)
-    options = {"error_model": "numpy", "nogil": True, **options}
+    options = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True, **options}
     dispatcher = numba.njit(function, parallel=dict(_PARALLEL) if parallel is True else parallel, **options)
-    if cache and hasattr(dispatcher, "_cache"):  # without it NUMBA_DISABLE_JIT=1 left plain Python
+    if not hasattr(dispatcher, "_cache"):  # NUMBA_DISABLE_JIT=1 left plain Python
+        return dispatcher
+    if not parallel:
+        parts.lend(dispatcher, options)
+    if cache:
         dispatcher._cache = _Cache(function)
     return threads.through_the_door(dispatcher) if parallel else dispatcher
 
