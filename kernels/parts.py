@@ -18,7 +18,7 @@ try:
 except ImportError:
     JITCodeLibrary = Compiler = None
 
-__all__ = ["double", "lend"]
+__all__ = ["compiled", "lend"]
 
 
 def lend(dispatcher, options):
@@ -36,6 +36,13 @@ def lend(dispatcher, options):
     dispatcher.get_call_template = lambda args, kws: double().get_call_template(args, kws)
     dispatcher.get_overload = lambda signature: double().get_overload(signature)
     dispatcher.double = double
+
+
+def compiled(dispatcher, kinds):
+    """Numba's CompileResult of the function for those types, to be linked into a caller."""
+    dispatcher = dispatcher.double() if hasattr(dispatcher, "double") else dispatcher
+    dispatcher.compile(kinds)
+    return dispatcher.overloads[kinds]
 
 
 if Compiler is not None:
