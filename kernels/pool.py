@@ -108,7 +108,7 @@ def _block(context, kinds):
 
 
 def _pack(context, builder, kinds, arguments):
-    """A block that holds the arguments for as long as the caller runs: where failure is noted, its address."""
+    """A block that holds the arguments while the caller runs: where failure is noted, and its address."""
     block = cgutils.alloca_once(builder, _block(context, kinds))
     failed = cgutils.gep_inbounds(builder, block, 0, 0)
     builder.store(_WORD(0), failed)
