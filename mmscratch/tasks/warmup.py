@@ -11,6 +11,7 @@ import numpy as np
 from .. import kernels
 from ..data.progress import progress_bar
 from ..kernels.interface import FORMULAS
+from . import rehearsal
 
 __all__ = ["run"]
 
@@ -26,7 +27,7 @@ def run(dtype="float32", progress=True):
     from ..kernels.jit import cache_folder
 
     k = kernels.floor("cpu")
-    rows = [*_formulas(k, dtype), *_layers(k, dtype)]
+    rows = [*_formulas(k, dtype), *_layers(k, dtype), *(rehearsal.parts() if dtype == "float32" else ())]
     began = time.perf_counter()
     bar = progress_bar(rows, unit="kernel", show=progress)
     for name, call in bar:
