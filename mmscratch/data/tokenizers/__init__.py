@@ -1,0 +1,1 @@
+"""Tokens as published models count them: WordPiece, byte-level BPE."""

@@ -1,0 +1,1 @@
+"""Text as vectors: bag of words, TF-IDF, Word2Vec, GloVe, BERT."""
