@@ -104,7 +104,7 @@ class _Cache:
 
 
 def _file_elsewhere(function):
-    """The file of a function that stands outside kernels/: the cache folder's name knows only those within."""
+    """The file of a function outside kernels/: the name of the cache folder knows only those within."""
     file = pathlib.Path(function.__code__.co_filename)
     if pathlib.Path(__file__).parent in file.parents:
         return b""

@@ -23,9 +23,9 @@ class BagOfWords:
 
     split       text → words; default: ``data.tokenize`` without punctuation marks
     words       which words count, and their columns; None: all that ``fit`` meets, in alphabetical order
-    hashing     instead of words: so many columns, word w counting in column h(w) mod ``hashing`` with sign
-                ±1 by another bit of h, so that words that share a column cancel on average (Weinberger et al.,
-                2009). h is CRC-32 of the word's UTF-8; there is nothing to fit.
+    hashing     instead of words: so many columns, word w counting in column h(w) mod ``hashing`` with a sign
+                by another bit of h, so that words that share a column cancel on average (Weinberger et
+                al., 2009). h is CRC-32 of the word's UTF-8; there is nothing to fit.
     Shapes      B texts → counts (B, D) float32; ``encode``: Features (B, 1, D)
     """
 

@@ -16,7 +16,7 @@ __all__ = ["Agreement", "agreement", "read_pairs"]
 
 @dataclasses.dataclass(frozen=True)
 class Agreement:
-    """rho: Spearman's ρ of cosine and human score over the ``known`` of ``pairs`` pairs; NaN for fewer than 2."""
+    """rho: Spearman's ρ of cosine and human score over the ``known`` of all ``pairs``, NaN for none."""
 
     rho: float
     known: int

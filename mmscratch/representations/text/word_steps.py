@@ -57,7 +57,7 @@ def _logistic_pass(inputs, outputs, context, context_at, target, label, target_a
         h = inputs[c].mean(axis=0)
         s = outputs[t] @ h
         loss += float(np.logaddexp(0, s).sum() - y @ s)  # −ln σ(s) = ln(1 + e^s) − s
-        step = rate * (y - 1 / (1 + np.exp(-s)))
+        step = rate * (y - 0.5 * (1 + np.tanh(0.5 * s)))  # σ(s), without overflow
         towards = np.zeros_like(h)
         for t_k, step_k in zip(t, step, strict=True):
             towards += step_k * outputs[t_k]
