@@ -71,7 +71,8 @@ class WordPiece(Tokenizer):
         self.pad = self.vocabulary.get("[PAD]", 0)
         self._first = {t: i for t, i in self.vocabulary.items() if not t.startswith("##")}
         self._later = {t[2:]: i for t, i in self.vocabulary.items() if t.startswith("##")}
-        self._longest = max(map(len, self.tokens))
+        self._first_longest = max(map(len, self._first))
+        self._later_longest = max(map(len, self._later), default=0)
         self._word_pieces = Pieces(self._cut)
         self._chunk_pieces = Pieces(self._read_chunk)
 
@@ -103,6 +104,8 @@ class WordPiece(Tokenizer):
     def _words_of(self, chunk: str) -> list[str]:
         """The words of a piece of text without spaces."""
         if chunk.isascii() and chunk.isprintable():
+            if chunk.isalnum():
+                return [chunk.lower() if self.lowercase else chunk]
             return _ASCII_WORDS.findall(chunk.lower() if self.lowercase else chunk)
         no_surrogates(chunk, "WordPiece")
         words = []
@@ -117,18 +120,19 @@ class WordPiece(Tokenizer):
     # ── words → pieces ───────────────────────────────────────────────────────────────────────────
     def _cut(self, word: str) -> list[int]:
         """Greedy: the longest piece from the left, and again from where it ends."""
-        if len(word) > self.max_characters:
+        size = len(word)
+        if size > self.max_characters:
             return [self.unknown]
-        ids, start, known = [], 0, self._first
-        while start < len(word):
-            for stop in range(min(len(word), start + self._longest), start, -1):
-                number = known.get(word[start:stop])
-                if number is not None:
-                    break
-            else:
-                return [self.unknown]
+        ids, start = [], 0
+        number_of, longest = self._first.get, self._first_longest
+        while start < size:
+            stop = min(size, start + longest)
+            while (number := number_of(word[start:stop])) is None:
+                stop -= 1
+                if stop <= start:
+                    return [self.unknown]
             ids.append(number)
-            start, known = stop, self._later
+            start, number_of, longest = stop, self._later.get, self._later_longest
         return ids
 
     def _read_chunk(self, chunk: str) -> Iterable[int]:
