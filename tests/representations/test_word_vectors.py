@@ -146,6 +146,7 @@ def test_glove_is_the_same_on_both_floors_and_twice():
     np.testing.assert_array_equal(found[0].vectors.vectors, found[1].vectors.vectors)
     np.testing.assert_allclose(found[0].vectors.vectors, found[2].vectors.vectors, atol=1e-6)
     np.testing.assert_allclose(found[0].losses, found[2].losses, rtol=1e-5)
+    np.testing.assert_array_equal(found[0].vectors.vectors, (found[0].w + found[0].context_w)[4:])
 
 
 def test_progress_reaches_the_end():
