@@ -140,7 +140,7 @@ class _Negative:
 
     def __init__(self, counts, settings):
         self.noise, self.k = Noise(counts, settings.noise_power), settings.negatives
-        self.rows, self.dtype = len(counts), settings.dtype
+        self.rows = len(counts)
 
     def __call__(self, words, generator):
         n, one = len(words), 1 + self.k
