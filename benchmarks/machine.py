@@ -17,7 +17,7 @@ from .place import gpu, threads
 
 __all__ = ["Peaks", "describe"]
 
-VERSIONS = ("numpy", "scipy", "numba", "llvmlite", "torch", "faiss-cpu")
+VERSIONS = ("numpy", "scipy", "numba", "llvmlite", "torch", "faiss-cpu", "tokenizers", "gensim")
 
 
 def describe(device="cpu"):

@@ -15,7 +15,13 @@ from mmscratch.tensor import Tensor, tensor
 
 __all__ = ["LIBRARIES", "Place", "as_array", "backward_step", "gpu", "threads"]
 
-LIBRARIES = ("torch", "faiss")
+ALWAYS = ("torch", "faiss")
+"""Libraries that are set up before anything is timed."""
+
+LATER = ("tokenizers", "gensim")
+"""Libraries of a few rows: imported by the first that asks."""
+
+LIBRARIES = ALWAYS + LATER
 
 
 def threads():
@@ -42,14 +48,13 @@ def gpu():
 class Place:
     """device: "cpu" or "cuda"; libraries: those that may be used (of ``LIBRARIES``), if installed.
 
-    torch, faiss: the modules, or None where they are missing.
+    torch, faiss, tokenizers, gensim: the modules, or None where they are missing.
     """
 
     def __init__(self, device="cpu", libraries=LIBRARIES):
-        self.device = device
-        for name in LIBRARIES:
-            there = name in libraries and importlib.util.find_spec(name) is not None
-            setattr(self, name, importlib.import_module(name) if there else None)
+        self.device, self.libraries = device, libraries
+        for name in ALWAYS:
+            setattr(self, name, self._module(name))
         if self.torch is not None:
             self.torch.set_num_threads(threads())
             self.torch.backends.cuda.matmul.allow_tf32 = False
@@ -60,6 +65,17 @@ class Place:
             self.faiss.omp_set_num_threads(threads())
             if device == "cuda":
                 self.faiss = None
+
+    def _module(self, name):
+        there = name in self.libraries and importlib.util.find_spec(name) is not None
+        return importlib.import_module(name) if there else None
+
+    def __getattr__(self, name):
+        if name not in LATER:
+            raise AttributeError(f"a place has no {name!r}")
+        module = self._module(name)
+        setattr(self, name, module)
+        return module
 
     def ours(self, array, grad=False):
         """Our tensor with these numbers, on the device."""

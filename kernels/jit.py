@@ -88,7 +88,7 @@ class _Cache:
 
     def __init__(self, function):
         self._name = f"{function.__module__}.{function.__qualname__}"
-        self._code = function.__code__.co_code
+        self._code = function.__code__.co_code + _file_elsewhere(function)
         self._claims = {}  # signature → the open lock file, while this process compiles
 
     def _file(self, signature, codegen):
@@ -149,6 +149,17 @@ def _claim(file):
                 lock.close()
                 return None
             time.sleep(0.02)
+
+
+def _file_elsewhere(function):
+    """The file of a function outside kernels/: the name of the cache folder knows only those within."""
+    file = pathlib.Path(function.__code__.co_filename)
+    if pathlib.Path(__file__).parent in file.parents:
+        return b""
+    try:
+        return file.read_bytes()
+    except OSError:  # typed into a notebook
+        return b""
 
 
 def _write(file, data):

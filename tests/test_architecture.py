@@ -28,11 +28,12 @@ STOREYS = {
     "mmscratch.optim": 4,
     "mmscratch.train": 4,
     "mmscratch.decoding": 5,
+    "mmscratch.representations": 5,
     "mmscratch.models": 6,
     "mmscratch.tasks": 7,
     "mmscratch.__main__": 8,
 }
-WINGS = {"mmscratch.data", "mmscratch.metrics"}
+WINGS = {"mmscratch.data", "mmscratch.metrics", "mmscratch.weights"}
 WITHIN_FOUR = {"mmscratch.nn": 0, "mmscratch.optim": 1, "mmscratch.train": 2}
 HEAVY = {"numba", "scipy", "matplotlib", "llvmlite"}
 

@@ -11,12 +11,26 @@ from . import (
     search,
     start,
     tape,
+    text,
     vgg,
 )
 
 __all__ = ["every"]
 
-_TOPICS = (vgg, convolution, linear, recurrence, attention, elementwise, search, tape, captioner, start, cuda)
+_TOPICS = (
+    vgg,
+    convolution,
+    linear,
+    recurrence,
+    attention,
+    elementwise,
+    search,
+    tape,
+    text,
+    captioner,
+    start,
+    cuda,
+)
 
 
 def every(device=None):

@@ -22,6 +22,7 @@ _HOME = {
     "majority_baseline": "classification",
     "wilson_interval": "classification",
     "bootstrap_interval": "classification",
+    "spearman": "correlation",
 }
 __all__ = sorted(_HOME)
 

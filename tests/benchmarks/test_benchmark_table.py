@@ -30,11 +30,19 @@ def test_names_are_unique_and_every_row_can_be_judged():
     "conv/grouped", "conv/1d", "conv/3d", "lstm/64x20x256x512", "gru/16x8x64x128",
     "attention/64x8x196x512-mask-step", "cross-entropy/1024x10000", "layer-norm/8192x512", "gelu/4M",
     "embedding/1280-of-10000x256", "adam/10M", "topk/1-of-1M", "topk/64-of-1M", "topk/64-of-1M-memory",
+    "wordpiece/new", "word2vec/sgns",
     "tape/4", "tape/1M", "captioner/finetune", "captioner/finetune-memory", "start/import", "start/demo-line",
     "cuda/adam", "cuda/matmul/4096x4096x4096", "cuda/lstm/64x20x256x512",
 ])  # fmt: skip
 def test_hot_paths_are_in_the_table(name):
     assert name in {r.name for r in rows.every()}
+
+
+def test_a_library_that_may_not_be_used_is_missing():
+    nowhere = place.Place(libraries=())
+    assert [getattr(nowhere, name) for name in place.LIBRARIES] == [None] * len(place.LIBRARIES)
+    with pytest.raises(AttributeError, match="a place has no 'jax'"):
+        nowhere.jax  # noqa: B018
 
 
 def test_operations_are_counted_as_the_formula_has_them():

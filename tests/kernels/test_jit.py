@@ -94,6 +94,18 @@ def test_an_edited_helper_of_the_cpu_floor_is_seen(tmp_path):
     assert run(tmp_path, code, tmp_path / "cache") != ["0"]
 
 
+def test_an_edit_outside_the_kernels_is_seen(tiny, tmp_path):
+    """A compiled function of another package, of which only a constant changes."""
+    other = tmp_path / "other.py"
+    other.write_text("from tiny.jit import njit\n\n@njit\ndef call(x):\n    return x + 1\n")
+    code, cache = "from other import call; print(call(1))", tmp_path / "cache"
+    assert run(tmp_path, code, cache) == ["2"]
+    first = compiled(cache)
+    assert run(tmp_path, code, cache) == ["2"] and compiled(cache) == first
+    other.write_text(other.read_text().replace("x + 1", "x + 5"))
+    assert run(tmp_path, code, cache) == ["6"]
+
+
 def test_the_second_run_compiles_nothing(tiny, tmp_path):
     cache = tmp_path / "cache"
     run(tmp_path, CALL.format(x=1), cache)

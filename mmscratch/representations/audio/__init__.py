@@ -1,0 +1,1 @@
+"""Sound as vectors: spectrogram, mel, MFCC."""

@@ -1,0 +1,1 @@
+"""Images as vectors: CNN grids, detected boxes, scene graphs."""
