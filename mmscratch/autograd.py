@@ -220,7 +220,7 @@ def _gradients(step, slot, g):
 
 
 def _walk(step, gradients, retain_graph):
-    """Run one step backwards, from its results' gradients to one for each input, None where none is wanted."""
+    """Run one step backwards, from its results' gradients to one an input, None where none is wanted."""
     backward = step.backward
     if backward is None:
         raise RuntimeError(

@@ -74,7 +74,9 @@ def test_a_hundred_thousand_steps_are_freed_without_recursion():
 
 # ── memory ──────────────────────────────────────────────────────────────────────────────────────
 def test_the_graph_is_freed_by_reference_counting_alone():
-    (ops.softmax(leaf(1.0, 2.0)) @ leaf(1.0, 2.0)).sum().backward()  # importing kernels makes cycles of its own
+    (
+        ops.softmax(leaf(1.0, 2.0)) @ leaf(1.0, 2.0)
+    ).sum().backward()  # importing kernels makes cycles of its own
     gc.collect()
     gc.disable()
     try:

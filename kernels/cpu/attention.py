@@ -65,7 +65,7 @@ def _height(queries, keys):
 
 
 def _mask(mask, keys):
-    """The mask, flat, and its steps from batch to batch, head to head, query to query: 0 where it is broadcast."""
+    """The mask, flat, and its steps from batch to batch, head to head, query to query: 0 if broadcast."""
     if mask.shape[3] != keys:
         mask = np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:3], keys)))
     b, g, i, j = mask.shape

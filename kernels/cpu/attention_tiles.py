@@ -1,17 +1,15 @@
-"""The matrix products within attention: small, many, and each with one operand that comes straight from memory.
+"""The matrix products within attention: small, many, each with one operand straight from memory.
 
-``scores`` is A Bᵀ (queries and keys, both lying along their features), ``product`` is C += A B with any strides
-of A, so that it serves P V as well as Pᵀ dO. Both stand on the tiles of ``microkernels.py``: TALL rows by
+``scores`` is A Bᵀ (queries and keys, both lying along their features), ``product`` is C += A B with any
+strides of A, so that it serves P V as well as Pᵀ dO. Both stand on the tiles of ``microkernels.py``: TALL rows by
 4 vectors, and what is left over of rows by tiles of 2 and 1 rows, of columns by tiles of 2 vectors.
 """
-
-import numpy as np
 
 from ..jit import njit
 from .gemm import _pack
 from .microkernels import DOT, dot_tile, tile
 from .recurrence_tiles import TALL
-from .simd import LANES, splat, store
+from .simd import LANES
 
 __all__ = ["WIDE", "product", "scores"]
 
@@ -33,7 +31,7 @@ def clear(c, start, row, rows, columns):
 
 @njit
 def product(rows, columns, a, a_start, a_row, a_column, b, b_start, b_row, c, c_start, c_row, depth, add):
-    """C = A B or, with add, C += A B: A (rows, depth) with any strides, B (depth, columns), C (rows, columns).
+    """C = A B or, with add, C += A B: A (rows, depth), any strides, B (depth, columns), C (rows, columns).
 
     A band of C is cleared just before it is first added to: then it is still near, and written once.
     """
@@ -106,8 +104,8 @@ def scores(rows, keys, a, a_start, b, b_start, depth, c, c_row, turned):
             for i in range(rows):
                 for n in range(keys - j):
                     dot_tile(
-                        1, 1, a, a_start + i * depth, depth, b, y + n * depth, depth, c, i * c_row + j + n, c_row,
-                        depth, False,
+                        1, 1, a, a_start + i * depth, depth, b, y + n * depth, depth,
+                        c, i * c_row + j + n, c_row, depth, False,
                     )  # fmt: skip
             return
         whole = rows - rows % DOT

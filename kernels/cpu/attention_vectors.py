@@ -1,6 +1,4 @@
-"""Softmax attention of float32 in vectors, a block of queries at a time: equals ``reference/attention.py``.
-
-"""
+"""Softmax attention of float32 in vectors, a block of queries at a time: equals ``reference/attention.py``."""
 
 import numpy as np
 
@@ -23,7 +21,7 @@ def _row_stride(keys):
 
 @njit
 def _softmax(score, at, keys, known, scale, seen, seen_at, added, added_at, p, to):
-    """A row of scores → e^(s − max s) / Σ, s = scale · score + mask over the first ``known`` keys; also in p."""
+    """A row of scores → e^(s − max s) / Σ, s = scale · score + mask for the ``known`` first keys; also in p."""
     top = splat(score, _LOW)
     for j in range(0, keys, LANES):
         v = load(score, at + j) * scale
@@ -108,4 +106,19 @@ def backward(task, share, height, sizes, dout, q, k, v, p, scale, dq, dk, dv):
                 _softmax_backward(d, i * stride, keys, scale, p, (row + i) * keys)
             product(rows, depth, d, 0, stride, 1, k, at_k, depth, dq, row * depth, depth, keys, False)
             product(keys, depth, d, 0, 1, stride, q, row * depth, depth, dk, at_k, depth, rows, first > 0)
-            product(keys, width, p, row * keys, 1, keys, dout, row * width, width, dv, at_v, width, rows, first > 0)
+            product(
+                keys,
+                width,
+                p,
+                row * keys,
+                1,
+                keys,
+                dout,
+                row * width,
+                width,
+                dv,
+                at_v,
+                width,
+                rows,
+                first > 0,
+            )

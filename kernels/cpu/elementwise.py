@@ -20,7 +20,9 @@ _SEVERAL_PASSES = frozenset(
 )
 """Formulas that take NumPy several passes over memory."""
 
-_ONE_PASS = frozenset("add sub mul div maximum minimum neg abs square reciprocal relu sqrt exp log tanh".split())
+_ONE_PASS = frozenset(
+    "add sub mul div maximum minimum neg abs square reciprocal relu sqrt exp log tanh".split()
+)
 """Formulas that take it one; several threads take half of it, where there are vectors."""
 
 _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
@@ -58,7 +60,7 @@ def _compiled(formula, operands, large):
 
 
 def _pattern(operands, large):
-    """For each operand "a", an array like the large one, or "p", a single number; None if there are others."""
+    """For each operand "a", an array like the large one, or "p", a single number; None for others."""
     pattern = ""
     for x in operands:
         if isinstance(x, (int, float)):

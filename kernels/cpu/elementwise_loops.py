@@ -128,7 +128,7 @@ def _loop(name, pattern, dtype):
 
 
 def map(formula, pattern, operands, like):
-    """y[i] = formula(…): operands are arrays of the shape and dtype of ``like``, or numbers, see ``pattern``."""
+    """y[i] = formula(…): operands are arrays of shape and dtype of ``like``, or numbers, see ``pattern``."""
     dtype = like.dtype
     arguments = [
         x.reshape(-1) if kind == "a" else dtype.type(x) for kind, x in zip(pattern, operands, strict=True)

@@ -14,7 +14,17 @@ from numpy import float32, inf, nan
 
 from ..jit import njit
 from .simd import (
-    absolute, copysign, exponent, fma, ldexp, mantissa, maximum, minimum, power_of_two, rint, where,
+    absolute,
+    copysign,
+    exponent,
+    fma,
+    ldexp,
+    mantissa,
+    maximum,
+    minimum,
+    power_of_two,
+    rint,
+    where,
 )  # fmt: skip
 
 __all__ = ["erf", "erfc", "exp", "expm1", "log", "log1p", "normal_cdf", "normal_pdf", "sigmoid", "tanh"]
