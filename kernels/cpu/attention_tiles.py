@@ -1,15 +1,14 @@
 """The matrix products within attention: small, many, each with one operand straight from memory.
 
 ``scores`` is A Bᵀ (queries and keys, both lying along their features), ``product`` is C += A B with any
-strides of A, so that it serves P V as well as Pᵀ dO. Both stand on the tiles of ``microkernels.py``: TALL rows by
-4 vectors, and what is left over of rows by tiles of 2 and 1 rows, of columns by tiles of 2 vectors.
+strides of A, so that it serves P V as well as Pᵀ dO. Both stand on the tiles of ``microkernels.py``: TALL
+rows by 4 vectors, and what is left over of rows by tiles of 2 and 1 rows, of columns by tiles of 2 vectors.
 """
 
 from ..jit import njit
-from .gemm import _pack
 from .microkernels import DOT, dot_tile, tile
 from .recurrence_tiles import TALL
-from .simd import LANES
+from .simd import LANES, transpose
 
 __all__ = ["WIDE", "product", "scores"]
 
@@ -87,6 +86,18 @@ def _band_one(columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, 
 
 
 @njit
+def _turn(b, start, rows, depth, turned):
+    """turned[p · WIDE + j] = b[start + j · depth + p] for j < rows ≤ WIDE, p < depth."""
+    whole = depth - depth % LANES
+    for j in range(0, rows, LANES):
+        for p in range(0, whole, LANES):
+            transpose(b, start + j * depth + p, depth, min(LANES, rows - j), turned, p * WIDE + j, WIDE)
+    for j in range(rows):
+        for p in range(whole, depth):
+            turned[p * WIDE + j] = b[start + j * depth + p]
+
+
+@njit
 def scores(rows, keys, a, a_start, b, b_start, depth, c, c_row, turned):
     """C = A Bᵀ: A (rows, depth), B (keys, depth), C (rows, keys up to a whole number of WIDE).
 
@@ -95,7 +106,7 @@ def scores(rows, keys, a, a_start, b, b_start, depth, c, c_row, turned):
     """
     if turned.size:
         for j in range(0, keys, WIDE):
-            _pack(b, b_start + j * depth, depth, 1, min(WIDE, keys - j), depth, WIDE, turned)
+            _turn(b, b_start + j * depth, min(WIDE, keys - j), depth, turned)
             product(rows, WIDE, a, a_start, depth, 1, turned, 0, WIDE, c, j, c_row, depth, False)
         return
     for j in range(0, keys, DOT):

@@ -1,4 +1,4 @@
-"""Softmax attention of float32 in vectors, a block of queries at a time: equals ``reference/attention.py``."""
+"""Softmax attention of float32 in vectors, a block of queries at a time: ``reference/attention.py``'s."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def _row_stride(keys):
 
 @njit
 def _softmax(score, at, keys, known, scale, seen, seen_at, added, added_at, p, to):
-    """A row of scores → e^(s − max s) / Σ, s = scale · score + mask for the ``known`` first keys; also in p."""
+    """A row of scores → e^(s − max s) / Σ, s = scale · score + mask for ``known`` first keys; also in p."""
     top = splat(score, _LOW)
     for j in range(0, keys, LANES):
         v = load(score, at + j) * scale
