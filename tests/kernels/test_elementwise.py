@@ -224,7 +224,7 @@ STATED = {
 
 @pytest.mark.parametrize("name", STATED)
 def test_errors_of_long_arrays_are_as_stated(name):
-    """Relative, in units of 2⁻²⁴, against float64; of the library's own functions where there are no vectors."""
+    """Relative, in units of 2⁻²⁴, against float64; of the C library where there are no vectors."""
     pytest.importorskip("numba")
     end = 4 if "gelu" in name else 87
     x = np.linspace(0.01 if name == "log" else -end, end, 200_001, dtype=np.float32)
