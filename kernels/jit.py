@@ -6,9 +6,6 @@ sources, so any edit starts a new one:
 
     <user cache>/mmscratch/<hash of sources, Python, Numba, CPU>/<function>-<signature>.bin
 
-Processes that share the folder compile different functions at once, never one twice: who finds another at
-work on a function waits for it. So a second process halves the wait for the first run (tasks/warmup.py).
-
 ``MMSCRATCH_CACHE_DIR`` replaces ``<user cache>/mmscratch``. Where nothing can be written, and with
 a Numba whose internals have moved, functions are compiled in each process anew: slower, never wrong.
 """
@@ -23,7 +20,6 @@ import shutil
 import sys
 import tempfile
 import threading
-import time
 
 import llvmlite
 import llvmlite.binding
@@ -34,11 +30,6 @@ from numba.core.serialize import dumps
 from . import parts
 from .cpu import threads
 
-try:
-    import fcntl
-except ImportError:  # Windows: each process compiles what it needs
-    fcntl = None
-
 __all__ = ["cache_folder", "njit", "prange"]
 
 _KEEP = 4  # cache folders that survive, newest first: switching between a few versions stays fast
@@ -48,7 +39,6 @@ _PARALLEL = {
     "prange": True,
 }
 _THREADS_ONLY = {"NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER", "NUMBA_THREADING_LAYER_PRIORITY"}
-_PATIENCE = 60  # seconds to wait for another process that compiles a function
 _lock = threading.Lock()
 _folder = None  # (path or None, source hash), once it is known
 
@@ -89,7 +79,6 @@ class _Cache:
     def __init__(self, function):
         self._name = f"{function.__module__}.{function.__qualname__}"
         self._code = function.__code__.co_code + _file_elsewhere(function)
-        self._claims = {}  # signature → the open lock file, while this process compiles
 
     def _file(self, signature, codegen):
         folder = cache_folder()
@@ -101,29 +90,13 @@ class _Cache:
 
     def load_overload(self, signature, target):
         target.refresh()
-        with contextlib.suppress(Exception):  # a file that this process cannot use: compile
-            file = self._file(signature, target.codegen())
-            if not file.exists():
-                self._claims[signature] = _claim(file)  # waits for who is compiling it
-            if file.exists():
-                self._release(signature)
-                return numba.core.compiler.CompileResult._rebuild(target, *pickle.loads(file.read_bytes()))
-        return None
+        try:
+            data = self._file(signature, target.codegen()).read_bytes()
+            return numba.core.compiler.CompileResult._rebuild(target, *pickle.loads(data))
+        except Exception:  # no such file, or one that this process cannot use: compile
+            return None
 
     def save_overload(self, signature, result):
-        try:
-            self._save(signature, result)
-        finally:
-            self._release(signature)
-
-    def _release(self, signature):
-        claim = self._claims.pop(signature, None)
-        if claim is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(claim.name)
-            claim.close()
-
-    def _save(self, signature, result):
         if result.lifted or result.library.has_dynamic_globals:
             return
         with contextlib.suppress(Exception):  # disk full, folder gone: the function works all the same
@@ -133,22 +106,6 @@ class _Cache:
 
     def flush(self):
         pass
-
-
-def _claim(file):
-    """The file's lock, held until closed; after _PATIENCE seconds None. It does not outlive the process."""
-    if fcntl is None:
-        return None
-    lock, deadline = open(file.with_suffix(".lock"), "wb"), time.monotonic() + _PATIENCE
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
-        except BlockingIOError:
-            if file.exists() or time.monotonic() > deadline:
-                lock.close()
-                return None
-            time.sleep(0.02)
 
 
 def _file_elsewhere(function):

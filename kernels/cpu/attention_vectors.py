@@ -68,6 +68,7 @@ def _turning(rows, keys, depth):
 
 @parallel
 def forward(task, share, height, sizes, q, k, v, seen, seen_steps, added, added_steps, causal, scale, out, p):
+    """Units [task · share, …): ``height`` queries of a head, from scores to out; P too if p has room for it."""
     heads, groups, queries, keys, depth, width = sizes
     blocks = -(-queries // height)
     stride = _row_stride(keys)
@@ -93,6 +94,7 @@ def forward(task, share, height, sizes, q, k, v, seen, seen_steps, added, added_
 
 @parallel
 def backward(task, share, height, sizes, dout, q, k, v, p, scale, dq, dk, dv):
+    """Heads [task · share, …), ``height`` queries at a time: dS, and what it and P give to dq, dk and dv."""
     heads, _, queries, keys, depth, width = sizes
     stride = _row_stride(keys)
     d = np.empty(height * stride, np.float32)

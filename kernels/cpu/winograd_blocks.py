@@ -174,6 +174,7 @@ def _transform_back(m, sums, wide, rows, k0, bias, activation, y, image, grid, f
 
 @parallel
 def panels(task, m, w, filters, channels, u):
+    """U of one panel of filters."""
     _panel(m, w, filters, task, channels, u, task * (m + 2) * (m + 2) * channels * PANEL)
 
 

@@ -1,6 +1,5 @@
 """``mmscratch demo``: from nothing to captions with attention, within a minute, and how true they are."""
 
-import contextlib
 import pathlib
 import time
 
@@ -10,38 +9,26 @@ from ..train import digest
 from .caption_data import load_split
 from .captioning import CaptionSettings, ShowAttendTell, describe, judge, learn
 from .figures import caption_figure, caption_page
-from .rehearsal import companion, mark_done
 
 __all__ = ["run"]
 
 SPEC = "scenes:train=3000,val=300,test=500,level=1,lang=en"
-SETTINGS = {"steps": 550, "hidden": 96, "validate_every": 550}
 SHOWN = 6
 
 
-def run(out="demo", seed=0, settings=None, *, spec=SPEC, progress=True, alone=False):
-    """Train on one-object captions, judge on held-out scenes, draw; returns the exit code 0.
-
-    alone    do not start a second process that compiles kernels when they are first needed
-    """
+def run(out="demo", seed=0, settings=None):
+    """Train on one-object captions, judge on held-out scenes, draw; returns the exit code 0."""
     began = time.perf_counter()
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    print(f"data      {spec}", flush=True)
-    with contextlib.nullcontext() if alone else companion():
-        _run(out, seed, settings or CaptionSettings(**SETTINGS), spec, progress)
-    mark_done()
-    print(f"{time.perf_counter() - began:.0f} s")
-    return 0
-
-
-def _run(out, seed, settings, spec, progress):
-    trained = load_split(spec, "train", progress=progress)
-    checked = load_split(spec, "val")
+    settings = settings or CaptionSettings(steps=550, hidden=96, validate_every=550)
+    print(f"data      {SPEC}")
+    trained = load_split(SPEC, "train", progress=True)
+    checked = load_split(SPEC, "val")
     vocabulary = Vocabulary.from_tokens(trained.sentences())
     model = ShowAttendTell(len(vocabulary), settings, Generator(seed))
-    learn(model, vocabulary, settings, trained, checked, seed=seed, progress=progress)
-    held_out = load_split(spec, "test")
+    learn(model, vocabulary, settings, trained, checked, seed=seed)
+    held_out = load_split(SPEC, "test")
     figures = judge(model, vocabulary, held_out, trained, seed)
     rows = [
         ("", "model", "majority caption"),
@@ -61,6 +48,8 @@ def _run(out, seed, settings, spec, progress):
     print(f"sha256 of the weights  {sha256}")
     draw(out, model, vocabulary, held_out, rows, sha256, seed)
     print(f"figure  {out / 'captions.png'}\npage    {out / 'index.html'}")
+    print(f"{time.perf_counter() - began:.0f} s")
+    return 0
 
 
 def draw(out, model, vocabulary, split, rows, digest, seed):

@@ -11,7 +11,6 @@ import numpy as np
 from .. import kernels
 from ..data.progress import progress_bar
 from ..kernels.interface import FORMULAS
-from . import rehearsal
 
 __all__ = ["run"]
 
@@ -27,7 +26,7 @@ def run(dtype="float32", progress=True):
     from ..kernels.jit import cache_folder
 
     k = kernels.floor("cpu")
-    rows = [*_formulas(k, dtype), *_layers(k, dtype), *(rehearsal.parts() if dtype == "float32" else ())]
+    rows = [*_formulas(k, dtype), *_layers(k, dtype)]
     began = time.perf_counter()
     bar = progress_bar(rows, unit="kernel", show=progress)
     for name, call in bar:
