@@ -68,7 +68,7 @@ def _turning(rows, keys, depth):
 
 @parallel
 def forward(task, share, height, sizes, q, k, v, seen, seen_steps, added, added_steps, causal, scale, out, p):
-    """Units [task · share, …): ``height`` queries of a head, from scores to out; P too if p has room for it."""
+    """Units [task · share, …): ``height`` queries of a head, from scores to out, and P into p."""
     heads, groups, queries, keys, depth, width = sizes
     blocks = -(-queries // height)
     stride = _row_stride(keys)
