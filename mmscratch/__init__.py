@@ -24,7 +24,7 @@ __all__ = [
     "tensor", "zeros",
 ]  # fmt: skip
 
-_PARTS = ("data", "decoding", "metrics", "models", "nn", "optim", "tasks", "train")
+_PARTS = ("data", "decoding", "metrics", "models", "nn", "optim", "representations", "tasks", "train")
 
 
 def __getattr__(name):

@@ -43,46 +43,26 @@ def product(rows, columns, a, a_start, a_row, a_column, b, b_start, b_row, c, c_
             at, to = x + i * a_row, c_start + i * c_row
             if fresh:
                 clear(c, to, c_row, TALL, columns)
-            _band_tall(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+            _band(TALL, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
         if fresh:
             clear(c, c_start + whole * c_row, c_row, rows - whole, columns)
         for i in range(whole, rows - 1, 2):
             at, to = x + i * a_row, c_start + i * c_row
-            _band_two(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+            _band(2, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
         if (rows - whole) % 2:
             at, to = x + (rows - 1) * a_row, c_start + (rows - 1) * c_row
-            _band_one(columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+            _band(1, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
 
 
 @njit
-def _band_tall(columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
-    """TALL rows of the product."""
+def _band(rows, columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
+    """So many rows of the product (a plain value in the source: each has tiles of its own)."""
     whole = columns - columns % WIDE
     for j in range(0, whole, WIDE):
-        tile(TALL, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
+        tile(rows, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
     for j in range(whole, columns, NARROW):
         rest, y = columns - j, b_start + j
-        tile(TALL, 2, a, at, a_row, a_column, b, y, b_row, c, to + j, c_row, depth, True, rest)
-
-
-@njit
-def _band_two(columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
-    """Two rows of it."""
-    whole = columns - columns % WIDE
-    for j in range(0, whole, WIDE):
-        tile(2, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
-    for j in range(whole, columns, NARROW):
-        tile(2, 2, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, columns - j)
-
-
-@njit
-def _band_one(columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
-    """One row of it."""
-    whole = columns - columns % WIDE
-    for j in range(0, whole, WIDE):
-        tile(1, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
-    for j in range(whole, columns, NARROW):
-        tile(1, 2, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, columns - j)
+        tile(rows, 2, a, at, a_row, a_column, b, y, b_row, c, to + j, c_row, depth, True, rest)
 
 
 @njit

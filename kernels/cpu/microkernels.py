@@ -76,11 +76,16 @@ def _if(builder, condition, then, otherwise):
     before = builder.block
     with builder.if_then(condition):
         values, inside = then(), builder.block
+    return _join(builder, values, inside, otherwise, before)
+
+
+def _join(builder, values, block, others, other):
+    """The values if ``block`` was left for here, the others if ``other`` was."""
     results = []
-    for a, b in zip(values, otherwise, strict=True):
+    for a, b in zip(values, others, strict=True):
         phi = builder.phi(a.type)
-        phi.add_incoming(a, inside)
-        phi.add_incoming(b, before)
+        phi.add_incoming(a, block)
+        phi.add_incoming(b, other)
         results.append(phi)
     return results
 
@@ -103,13 +108,7 @@ def _loop(builder, count, start, body):
     last = builder.block
     builder.cbranch(again, loop, end)
     builder.position_at_end(end)
-    results = []
-    for first, then in zip(start, values, strict=True):
-        phi = builder.phi(first.type)
-        phi.add_incoming(first, head)
-        phi.add_incoming(then, last)
-        results.append(phi)
-    return results
+    return _join(builder, start, head, values, last)
 
 
 @intrinsic(prefer_literal=True)

@@ -1,8 +1,6 @@
 """Pictures, sentences and questions from files and from the embedded world, on NumPy and Pillow only."""
 
-from __future__ import annotations
-
-import importlib
+from ..lazy import names
 
 _HOME = {
     "CaptionBatch": "batches",
@@ -27,14 +25,4 @@ _HOME = {
     "to_float": "image",
     "tokenize": "text",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = names(globals(), _HOME)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import io
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +71,21 @@ def read_bytes(path: str | os.PathLike, max_bytes: int) -> bytes:
 def read_text(path: str | os.PathLike, max_bytes: int = MAX_TEXT_BYTES) -> str:
     """A UTF-8 text file (a leading byte-order mark is dropped)."""
     return decode_text(read_bytes(path, max_bytes), path)
+
+
+def read_gzipped(path: str | os.PathLike, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """The whole file, unpacked if it is gzip's: never more than `max_bytes` either way."""
+    data = read_bytes(path, max_bytes)
+    if data[:2] != b"\x1f\x8b":
+        return data
+    try:
+        with gzip.open(io.BytesIO(data)) as file:
+            data = file.read(max_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(path, f"is not a readable gzip file ({error})") from None
+    if len(data) > max_bytes:
+        raise DataError(path, f"unpacks to more than the limit of {max_bytes:,} bytes")
+    return data
 
 
 def decode_text(data: bytes, path: str | os.PathLike) -> str:

@@ -1,8 +1,6 @@
 """Scores of generated captions and of classifiers, on NumPy and the standard library only."""
 
-from __future__ import annotations
-
-import importlib
+from ..lazy import names
 
 _HOME = {
     "corpus_bleu": "bleu",
@@ -24,14 +22,4 @@ _HOME = {
     "bootstrap_interval": "classification",
     "spearman": "correlation",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = names(globals(), _HOME)

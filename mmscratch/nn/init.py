@@ -71,10 +71,10 @@ def trunc_normal_(parameter, mean=0.0, std=1.0, low=-2.0, high=2.0, generator=No
             "expected more than 0.001"
         )
     values = np.empty(math.prod(parameter.shape))
-    todo = np.arange(values.size)
-    while todo.size:
-        values[todo] = generator.normal((todo.size,), mean, std, "float64")
-        todo = todo[(values[todo] < low) | (values[todo] > high)]
+    outside = np.arange(values.size)
+    while outside.size:
+        values[outside] = generator.normal((outside.size,), mean, std, "float64")
+        outside = outside[(values[outside] < low) | (values[outside] > high)]
     return set_(parameter, values.reshape(tuple(parameter.shape)))
 
 

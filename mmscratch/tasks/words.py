@@ -11,17 +11,14 @@ of how many pairs both words are known. The other pairs are left out, so ρ says
 from __future__ import annotations
 
 import argparse
-import gzip
-import io
 import json
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from ..data.errors import DataError
-from ..data.files import decode_text, field, read_bytes
+from ..data.files import decode_text, field, read_gzipped
 from ..data.progress import progress_bar
 from ..data.text import tokenize
 from ..representations.text import Corpus, GloVe, Word2Vec, agreement, read_pairs
@@ -44,15 +41,7 @@ def read_sentences(path) -> list[list[str]]:
 
     Errors     DataError for a file that holds none, or JSON without captions
     """
-    data = read_bytes(path, MAX_BYTES)
-    if data[:2] == b"\x1f\x8b":
-        try:
-            with gzip.open(io.BytesIO(data)) as file:
-                data = file.read(MAX_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(path, f"is not a readable gzip file ({error})") from None
-        if len(data) > MAX_BYTES:
-            raise DataError(path, f"unpacks to more than the limit of {MAX_BYTES:,} bytes")
+    data = read_gzipped(path, MAX_BYTES)
     lines = [line for line in decode_text(data, path).split("\n") if line.strip()]
     if lines and lines[0].lstrip().startswith("{"):
         lines = [text for number, line in enumerate(lines, 1) for text in _captions(line, path, number)]

@@ -82,7 +82,8 @@ def test_concatenate(floor, dtype, axis):
 
 
 def test_concatenate_columns_is_in_c_order(floor):
-    fresh(floor.concatenate([np.ones((3, 1)), np.zeros((3, 1))], 1))
+    y = fresh(floor.concatenate([np.ones((3, 1)), np.zeros((3, 1))], 1))
+    assert y.flags.c_contiguous and y.tolist() == [[1, 0]] * 3
 
 
 # ── large arrays: runs and turned blocks against NumPy ───────────────────────────────────────────

@@ -110,8 +110,8 @@ def test_it_is_the_references_convolution(name, precise, division):
 
 
 def test_it_is_not_the_columns_that_are_tested(monkeypatch):
-    monkeypatch.delattr(convolution, "columns")
-    computed("one tile")
+    monkeypatch.delattr(convolution, "columns")  # what would serve otherwise
+    assert len(computed("one tile")) == len(expected("one tile"))
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "sigmoid"])

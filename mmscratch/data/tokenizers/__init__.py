@@ -6,9 +6,7 @@ CLIPBPE.from_file("bpe_simple_vocab_16e6.txt.gz")          CLIP
 WordTokenizer.of_scenes("en"), .from_texts(texts)          whole words
 """
 
-from __future__ import annotations
-
-import importlib
+from ...lazy import names
 
 _HOME = {
     "CLIPBPE": "clip",
@@ -17,14 +15,4 @@ _HOME = {
     "WordPiece": "wordpiece",
     "WordTokenizer": "words",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = names(globals(), _HOME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -12,7 +13,7 @@ MEMORY = 1 << 18
 """So many different words a tokenizer remembers the pieces of; then it starts anew."""
 
 
-class Tokenizer:
+class Tokenizer(ABC):
     """text → numbers → text.
 
     tokenize(text)                        the tokens as published models name them: list of str
@@ -32,14 +33,17 @@ class Tokenizer:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self)} tokens)"
 
+    @abstractmethod
     def tokenize(self, text: str) -> list[str]:
-        raise NotImplementedError
+        """The tokens, named as published models name them."""
 
+    @abstractmethod
     def encode(self, text: str, special_tokens: bool = False) -> list[int]:
-        raise NotImplementedError
+        """Their numbers."""
 
+    @abstractmethod
     def decode(self, ids: Iterable[int] | np.ndarray, special_tokens: bool = False) -> str:
-        raise NotImplementedError
+        """The text of numbers."""
 
     def encode_batch(
         self,

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import html
-import io
 import os
 import re
 import unicodedata
-import zlib
 from collections.abc import Iterable
 from itertools import chain
 
 import numpy as np
 
 from ..errors import DataError
-from ..files import decode_text, read_bytes
+from ..files import decode_text, read_gzipped
 from .base import Pieces, check_text, no_surrogates
 from .byte_pairs import CHARACTER_OF, BytePairs, merge, word_pattern
 from .characters import WHITE
@@ -77,15 +74,7 @@ class CLIPBPE(BytePairs):
 
         Errors     DataError for a file that is none
         """
-        data = read_bytes(path, MAX_BYTES)
-        if data[:2] == b"\x1f\x8b":
-            try:
-                with gzip.open(io.BytesIO(data)) as file:
-                    data = file.read(MAX_BYTES + 1)
-            except (OSError, EOFError, zlib.error) as error:
-                raise DataError(path, f"is not a readable gzip file ({error})") from None
-            if len(data) > MAX_BYTES:
-                raise DataError(path, f"unpacks to more than the limit of {MAX_BYTES:,} bytes")
+        data = read_gzipped(path, MAX_BYTES)
         wanted = SIZE - 2 * len(CHARACTER_OF) - 2
         pairs = [tuple(line.split()) for line in decode_text(data, path).split("\n")[1 : wanted + 1]]
         if len(pairs) < wanted:

@@ -1,4 +1,4 @@
-"""Text as vectors: bag of words, TF-IDF, Word2Vec, GloVe, BERT.
+"""Text as vectors: bag of words, TF-IDF, Word2Vec, GloVe.
 
 BagOfWords().fit(texts).encode(texts)        Features (B, 1, D)
 TFIDF("smooth").fit(texts).encode(texts)     the same, rare words weighing more
@@ -6,7 +6,7 @@ Word2Vec(100).fit(sentences).vectors         WordVectors: nearest, analogy, enco
 GloVe(100).fit(sentences).vectors            the same from counts of neighbours
 """
 
-import importlib
+from ...lazy import names
 
 _HOME = {
     "BagOfWords": "bags",
@@ -19,14 +19,4 @@ _HOME = {
     "cooccurrences": "glove",
     "read_pairs": "word_similarity",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name):
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__():
-    return sorted({*globals(), *__all__})
+__all__, __getattr__, __dir__ = names(globals(), _HOME)

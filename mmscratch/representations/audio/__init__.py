@@ -1,1 +1,0 @@
-"""Sound as vectors: spectrogram, mel, MFCC."""

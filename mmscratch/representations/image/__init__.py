@@ -1,1 +1,0 @@
-"""Images as vectors: CNN grids, detected boxes, scene graphs."""

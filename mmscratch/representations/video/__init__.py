@@ -1,1 +1,0 @@
-"""Clips as vectors: convolutions over time."""

@@ -1,1 +1,0 @@
-"""Published weights: files read without unpickling, names mapped, a zoo with sizes and licences."""
