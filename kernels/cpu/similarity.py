@@ -14,7 +14,10 @@ QUERIES = 64
 """Queries that go through the database together."""
 
 TASKS, LISTS = 32, 1 << 18
-"""Ranges of rows searched side by side, and the places in all their lists of the best (3 MB)."""
+"""Ranges of rows searched side by side, and the places in all their lists of the best (3 MB); at most."""
+
+RANGE = 60_000
+"""Rows of such a range, if there are at least two: each begins knowing nothing, and looks at many rows."""
 
 
 def l2_normalize(x, eps):
@@ -79,7 +82,8 @@ def _stream(loops, queries, database, normalized, score, index):
         panels[:many] = operand
         operand = np.ascontiguousarray(panels.reshape(-1, vectors.COLUMNS, width).transpose(0, 2, 1))
     k = score.shape[1]
-    tasks = max(1, min(TASKS, LISTS // (many * k), len(database) // vectors.BLOCK))
+    ranges = max(2, len(database) // RANGE)
+    tasks = max(1, min(TASKS, ranges, LISTS // (many * k), len(database) // vectors.BLOCK))
     kept = np.zeros((tasks, many), np.int64)
     scores, ids = np.empty((tasks, many, k), np.float32), np.empty((tasks, many, k), np.int64)
     # A float32 dot product of unit vectors, and a length, are each off by at most about width · ε.

@@ -18,9 +18,8 @@ import numpy as np
 from ..jit import njit
 from ..pool import parallel
 from .microkernels import COLUMNS, DOT, ROWS, VECTORS, dot_tile, tile
-from .row_loops import dot
 from .rows import load_some
-from .simd import LANES, fma, load, prefetch, splat, total
+from .simd import LANES, fma, load, prefetch, splat, total, widen
 from .simd_masks import every
 from .topk_loops import insert
 
@@ -87,12 +86,22 @@ def _outer(panels, count, x, start, rows, width, products):
 
 
 @njit
-def _look(q, n, queries, database, lengths, normalized, slack, kept, score, index, limits):
+def _exact(a, i, b, j, width):
+    """Σ a b in float64, added in one order."""
+    s, t = widen(splat(a, _f(0)))
+    for d in range(0, width, LANES):
+        u, v = widen(load_some(a, i + d, width - d)), widen(load_some(b, j + d, width - d))
+        s, t = fma(u[0], v[0], s), fma(u[1], v[1], t)
+    return total(s) + total(t)
+
+
+@njit
+def _look(q, n, queries, database, width, lengths, normalized, slack, kept, score, index, limits):
     """The exact score of row n, and its place among the best of query q."""
-    product = lengths[q]
+    product, at = lengths[q], n * width
     if not normalized:
-        product *= np.sqrt(dot(database[n], database[n]))
-    exact = dot(queries[q], database[n]) / product if product != 0 else 0.0
+        product *= np.sqrt(_exact(database, at, database, at, width))
+    exact = _exact(queries, q * width, database, at, width) / product if product != 0 else 0.0
     kept[q] = insert(score[q], index[q], kept[q], _f(exact), n)
     if kept[q] == score.shape[1]:
         limits[q] = score[q, -1] - slack
@@ -106,7 +115,7 @@ def search(task, tasks, queries, operand, count, database, lengths, normalized, 
     room for ``count`` queries. Results: kept (tasks, Q), score and index (tasks, Q, k).
     """
     n, width = database.shape
-    flat, few = database.reshape(-1), count <= FEW
+    wanted, flat, few = queries.reshape(-1), database.reshape(-1), count <= FEW
     products, norms = np.empty(BLOCK * count, np.float32), np.ones(BLOCK + LANES, np.float32)
     limits = np.full(count, np.inf, np.float32)
     limits[: lengths.size] = -np.inf  # nothing kept yet: all are good enough
@@ -135,7 +144,7 @@ def search(task, tasks, queries, operand, count, database, lengths, normalized, 
                 for lane in range(j, min(stop, j + LANES)):
                     q, r = (i, lane) if few else (lane, i)
                     if q < lengths.size and not products[at + lane] < limits[q] * norms[r]:
-                        _look(q, first + r, queries, database, lengths, normalized, slack, got, best, where,
+                        _look(q, first + r, wanted, flat, width, lengths, normalized, slack, got, best, where,
                               limits)  # fmt: skip
 
 

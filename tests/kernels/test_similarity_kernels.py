@@ -134,3 +134,15 @@ def test_every_number_of_queries_finds_what_the_formula_finds(dtype, threads, ma
     if dtype is np.float32 and width > 1:
         # float64 sums in two orders may round to neighbouring float32; elsewhere the ids agree
         assert np.mean(index == expected[1]) > 0.99
+
+
+@pytest.mark.parametrize("many", [1, 20])
+def test_a_row_too_short_for_squares_in_float32_is_found(many):
+    """Its squares round up to the smallest number there is: by them it would be a third too long."""
+    cpu = kernels.floor("cpu")
+    rng = np.random.default_rng(0)
+    database = (1 + 0.3 * rng.standard_normal((3000, 64))).astype(np.float32)
+    database[-1] = 2.9e-23
+    queries = np.ones((many, 64), np.float32)
+    score, index = cpu.cosine_topk(queries, database, 3, False)
+    assert (index[:, 0] == 2999).all() and score[:, 0] == pytest.approx(1)
