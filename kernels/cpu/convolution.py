@@ -2,6 +2,7 @@
 
 winograd  3 × 3 at every position, float32, 16 channels and more (``winograd.py``)
 pointwise 1 × 1 of float32, strided or not: products of matrices (``convolution_pointwise.py``)
+depthwise channels by themselves, float32: taps on registers (``convolution_depthwise.py``)
 direct    everything else of float32 where there are vectors: products of register tiles over a padded copy
           (``convolution_direct.py``, ``convolution_weights.py``)
 columns   im2col and BLAS (``convolution_columns.py``): every dtype, every machine
@@ -31,6 +32,10 @@ def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
             from . import convolution_pointwise as pointwise
 
             return pointwise.conv(x, weight, bias, stride, groups, activation)
+        if len(weight) == groups == x.shape[1]:
+            from . import convolution_depthwise as depthwise
+
+            return depthwise.conv(x, weight, bias, stride, padding, dilation, activation)
         from . import convolution_direct as direct
 
         return direct.conv(x, weight, bias, stride, padding, dilation, groups, activation)
@@ -48,6 +53,10 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
             from . import convolution_pointwise as pointwise
 
             return pointwise.conv_input_gradient(dy, weight, x_shape, stride, groups)
+        if len(weight) == groups == x_shape[1] and math.prod(stride) == 1:
+            from . import convolution_depthwise as depthwise
+
+            return depthwise.conv_input_gradient(dy, weight, x_shape, padding, dilation)
         from . import convolution_direct as direct
 
         return direct.conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups)
@@ -65,6 +74,10 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
             from . import convolution_pointwise as pointwise
 
             return pointwise.conv_weight_gradient(dy, x, weight_shape, stride, groups)
+        if weight_shape[0] == groups == x.shape[1]:
+            from . import convolution_depthwise as depthwise
+
+            return depthwise.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation)
         from . import convolution_weights as weights
 
         return weights.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
