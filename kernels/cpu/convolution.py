@@ -1,10 +1,14 @@
 """Convolution: which algorithm serves which arrays.
 
 winograd  3 × 3 at every position, float32, 16 channels and more (``winograd.py``)
+pointwise 1 × 1 of float32, strided or not: products of matrices (``convolution_pointwise.py``)
+depthwise channels by themselves, float32: taps on registers (``convolution_depthwise.py``)
 direct    everything else of float32 where there are vectors: products of register tiles over a padded copy
           (``convolution_direct.py``, ``convolution_weights.py``)
 columns   im2col and BLAS (``convolution_columns.py``): every dtype, every machine
 """
+
+import math
 
 import numpy as np
 
@@ -24,6 +28,14 @@ def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
 
         return winograd.conv(x, weight, bias, padding, activation)
     if _has_tiles(x, weight):
+        if _is_pointwise(weight.shape, padding, x.shape[2:], stride):
+            from . import convolution_pointwise as pointwise
+
+            return pointwise.conv(x, weight, bias, stride, groups, activation)
+        if len(weight) == groups == x.shape[1]:
+            from . import convolution_depthwise as depthwise
+
+            return depthwise.conv(x, weight, bias, stride, padding, dilation, activation)
         from . import convolution_direct as direct
 
         return direct.conv(x, weight, bias, stride, padding, dilation, groups, activation)
@@ -37,6 +49,14 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
 
         return winograd.input_gradient(dy, weight, x_shape, padding)
     if _has_tiles(dy, weight):
+        if _is_pointwise(weight.shape, padding, x_shape[2:], stride):
+            from . import convolution_pointwise as pointwise
+
+            return pointwise.conv_input_gradient(dy, weight, x_shape, stride, groups)
+        if len(weight) == groups == x_shape[1] and math.prod(stride) == 1:
+            from . import convolution_depthwise as depthwise
+
+            return depthwise.conv_input_gradient(dy, weight, x_shape, padding, dilation)
         from . import convolution_direct as direct
 
         return direct.conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups)
@@ -50,6 +70,14 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
 
         return winograd_weights.weight_gradient(dy, x, weight_shape, padding)
     if _has_tiles(dy, x):
+        if _is_pointwise(weight_shape, padding, x.shape[2:], stride):
+            from . import convolution_pointwise as pointwise
+
+            return pointwise.conv_weight_gradient(dy, x, weight_shape, stride, groups)
+        if weight_shape[0] == groups == x.shape[1]:
+            from . import convolution_depthwise as depthwise
+
+            return depthwise.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation)
         from . import convolution_weights as weights
 
         return weights.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
@@ -61,6 +89,13 @@ def _by_winograd(weight_shape, stride, dilation, groups, dtype):
     if not simd.LANES or dtype != np.float32 or weight_shape[2:] != (3, 3) or groups != 1:
         return False
     return all(s == 1 for s in (*stride, *dilation)) and min(weight_shape[:2]) >= CHANNELS
+
+
+def _is_pointwise(weight_shape, padding, size, stride):
+    """1 × 1 and no padding, with outputs enough in an image to fill vectors."""
+    if math.prod(weight_shape[2:]) != 1 or any(map(any, padding)):
+        return False
+    return math.prod(-(-n // s) for n, s in zip(size, stride, strict=True)) >= simd.LANES
 
 
 def _has_tiles(*arrays):

@@ -44,7 +44,7 @@ def copy_box(source, start, channels, corner, end, boxes, copy):
         store(copy, c * boxes.channel + len(boxes.phases) * r0 * r1 * r2, splat(copy, 0))
 
 
-@njit
+@njit(forceinline=True)
 def _clear(copy, at, begin, end):
     """Zeros from at + begin to at + end, and some beyond."""
     nothing = splat(copy, 0)
@@ -52,7 +52,7 @@ def _clear(copy, at, begin, end):
         store(copy, at + e, nothing)
 
 
-@njit
+@njit(forceinline=True)
 def _copy_row(source, first, stride, left, right, copy, at, length):
     """copy[at + e] = source[first + e·stride] for left ≤ e < right; zeros before, after and beyond."""
     _clear(copy, at, 0, left)
