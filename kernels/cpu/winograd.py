@@ -93,7 +93,7 @@ def _apply(x, weight, filters, padding, bias, activation, out):
         tasks = -(-width // some)
         filter_panels(tasks, m, w_flat, filters, some, channels, grid, total, v, bias, activation, y_flat, out)
     else:
-        u, tasks = aligned_array(width * n2 * channels * PANEL), min(TASKS, number)
+        u, tasks = aligned_array(width * n2 * (channels + 1) * PANEL), min(TASKS, number)
         panels(width, m, w_flat, filters, channels, u)
         blocks(tasks, tasks, m, x_flat, image, grid, padding, total, u, bias, activation, y_flat, out)
     return y

@@ -12,7 +12,7 @@ it never leaves the core that needs it. Every number is computed by the same ope
 
     V      v[(f · channels + c) · BLOCK + tile], the step from f to f + 1 longer by LANES: a power of two
            would send all n² writes of a tile to one place of the cache
-    U      u[((panel · n² + f) · channels + c) · PANEL + k]
+    U      u[((panel · n² + f) · (channels + 1) + c) · PANEL + k], the one channel more for the same reason
 
 Zero and LINE go into calls as np.int64: a plain constant is a type of its own to Numba, and every new one
 would compile the function, with all that is inlined in it, once more.
@@ -95,9 +95,9 @@ def _taps(w, filters, panel, c0, count, taps):
 
 @njit
 def _panel(m, w, filters, panel, c0, c1, u, u_at):
-    """U of the PANEL filters of one panel: u[u_at + (f · (c1 − c0) + c) · PANEL + k] of channel c0 + c."""
+    """U of the PANEL filters of one panel: u[u_at + (f · (c1 − c0 + 1) + c) · PANEL + k]."""
     taps, rest = aligned(9 * LANES * PANEL), aligned(18 * LANES)
-    step = (c1 - c0) * PANEL
+    step = (c1 - c0 + 1) * PANEL
     for first in range(c0, c1, LANES):
         count = min(LANES, c1 - first)
         _taps(w, filters, panel, first, count, taps)
@@ -140,7 +140,7 @@ def _multiply(m, u, u_at, channels, v, v_at, v_step, tiles, rows, sums, at, more
         for c0 in range(0, channels, DEPTH):
             b, depth, add = v_at + f * v_step + c0 * wide, min(DEPTH, channels - c0), more or c0 > 0
             for k in range(0, rows, ROWS if wide > LANES else HIGH):
-                a = u_at + ((k // PANEL * n2 + f) * channels + c0) * PANEL + k % PANEL
+                a = u_at + ((k // PANEL * n2 + f) * (channels + 1) + c0) * PANEL + k % PANEL
                 c = at + k * c_row + f * wide
                 if wide == 3 * LANES:
                     tile(ROWS, 3, u, a, 1, PANEL, v, b, wide, sums, c, c_row, depth, add, None, AHEAD)
@@ -157,7 +157,7 @@ def _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sum
     for f in range(n2):
         a = v_at + f * v_step
         for k in range(0, rows, PANEL):
-            b = u_at + (k // PANEL * n2 + f) * channels * PANEL
+            b = u_at + (k // PANEL * n2 + f) * (channels + 1) * PANEL
             tile(LEFT, FILTERS, v, a, 1, wide, u, b, PANEL, few, 0, PANEL, channels, False, None)
             for i in range(min(PANEL, rows - k)):
                 for t in range(tiles):
@@ -190,7 +190,7 @@ def _transform_back(m, sums, sums_at, wide, rows, k0, bias, activation, y, image
 @parallel
 def panels(task, m, w, filters, channels, u):
     """U of one panel of filters."""
-    _panel(m, w, filters, task, np.int64(0), channels, u, task * (m + 2) * (m + 2) * channels * PANEL)
+    _panel(m, w, filters, task, np.int64(0), channels, u, task * (m + 2) * (m + 2) * (channels + 1) * PANEL)
 
 
 @parallel
@@ -207,7 +207,7 @@ def blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation, 
         transform(m, x, image, grid, padding, first, tiles, wide, zero, channels, v, zero, v_step)
         for k in range(0, width, CHUNK * PANEL):
             rows = min(CHUNK * PANEL, width - k)
-            _multiply(m, u, k * n2 * channels, channels, v, zero, v_step, tiles, rows, sums, zero, False)
+            _multiply(m, u, k * n2 * (channels + 1), channels, v, zero, v_step, tiles, rows, sums, zero, False)
             _transform_back(m, sums, zero, wide, rows, k, bias, activation, y, out, grid, first, tiles)
 
 
@@ -230,13 +230,13 @@ def filter_panels(task, m, w, filters, some, channels, grid, total, v, bias, act
     n2, k0, number = (m + 2) * (m + 2), task * some * PANEL, -(-total // BLOCK)
     rows = min(some * PANEL, out[0] - k0)
     size = some * PANEL * n2 * BLOCK if channels > SLICE else 0  # sums of a block wait for the next slice
-    u = aligned(n2 * min(channels, SLICE) * some * PANEL)
+    u = aligned(n2 * (min(channels, SLICE) + 1) * some * PANEL)
     sums = aligned(max(size * number, some * PANEL * n2 * BLOCK))
     v_step = channels * BLOCK + LANES
     for c0 in range(0, channels, SLICE):
         c1 = min(channels, c0 + SLICE)
         for panel in range(-(-rows // PANEL)):
-            _panel(m, w, filters, task * some + panel, c0, c1, u, panel * n2 * (c1 - c0) * PANEL)
+            _panel(m, w, filters, task * some + panel, c0, c1, u, panel * n2 * (c1 - c0 + 1) * PANEL)
         for block in range(number):
             first = block * BLOCK
             tiles = min(BLOCK, total - first)
