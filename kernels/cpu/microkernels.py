@@ -63,12 +63,12 @@ def _fused(builder, vector):
     return cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.{_name(vector)}")
 
 
-def _prefetch(builder, address):
-    """Have the line of the cache fetched, to be written; nothing waits, and no address is wrong."""
+def _prefetch(builder, address, write=1):
+    """Have the line of the cache fetched (to be written); nothing waits, and no address is wrong."""
     byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
     fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    builder.call(fetch, [builder.bitcast(address, byte), word(1), word(3), word(1)])
+    builder.call(fetch, [builder.bitcast(address, byte), word(write), word(3), word(1)])
 
 
 def _if(builder, condition, then, otherwise):
@@ -113,7 +113,23 @@ def _loop(builder, count, start, body):
 
 @intrinsic(prefer_literal=True)
 def tile(
-    typing, rows, vectors, a, a_start, a_row, a_column, b, b_start, b_row, c, c_start, c_row, depth, add, part
+    typing,
+    rows,
+    vectors,
+    a,
+    a_start,
+    a_row,
+    a_column,
+    b,
+    b_start,
+    b_row,
+    c,
+    c_start,
+    c_row,
+    depth,
+    add,
+    part,
+    ahead=None,
 ):
     """C[i, j] (+)= Σ_p A[i, p] · B[p, j], 0 ≤ i < rows, 0 ≤ j < vectors · lanes, 0 ≤ p < depth.
 
@@ -123,7 +139,10 @@ def tile(
     b_row           a stride, or a table of them (int64): B[p, j] = b[b_start + b_row[p] + j]
     add             whether C is added to (True) or overwritten (False)
     part            None, or how many of the columns exist: the others are neither read nor written
+    ahead           so many rows of B (a plain number) are fetched before their turn; for a B farther away
+                    than the second cache, whose lines the processor does not foresee soon enough
     """
+    ahead = types.Omitted(None) if ahead is None else ahead
     if not (isinstance(rows, types.IntegerLiteral) and isinstance(vectors, types.IntegerLiteral)):
         return None
     m, n = rows.literal_value, vectors.literal_value
@@ -144,6 +163,7 @@ def tile(
         depth,
         add,
         part,
+        ahead,
     )
 
     def generate(context, builder, signature, values):
@@ -166,6 +186,11 @@ def tile(
                 load_at(builder, builder.gep(row, [w]), vector, mask)
                 for w, mask in zip(wide, masks, strict=True)
             ]
+            if isinstance(ahead, types.IntegerLiteral):
+                later = builder.add(p, ir.Constant(p.type, ahead.literal_value))
+                later = builder.gep(right.base, [right.offset(later)])
+                for w in wide:
+                    _prefetch(builder, builder.gep(later, [w]), write=0)
             column = builder.gep(left.base, [left.offset(p, 1)])
             result = []
             for i in range(m):

@@ -33,7 +33,7 @@ import numpy as np
 
 from ..precision import is_precise
 from .simd import LANES
-from .winograd_blocks import BLOCK, PANEL, SHARE, blocks, filter_panel, panels, stage
+from .winograd_blocks import BLOCK, CHUNK, PANEL, SHARE, blocks, filter_panels, panels, stage
 
 __all__ = ["aligned_array", "conv", "flat", "input_gradient", "tile_size"]
 
@@ -42,6 +42,9 @@ TASKS = 32
 
 FEW = 2
 """Up to so many tiles for each filter the filters are divided among the tasks, not the tiles."""
+
+MANY = 16
+"""From so many panels of filters on a task takes CHUNK of them: fewer tasks read V fewer times."""
 
 ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 
@@ -86,9 +89,11 @@ def _apply(x, weight, filters, padding, bias, activation, out):
     if total <= FEW * out[0]:
         v = aligned_array(number * n2 * (channels * BLOCK + LANES))
         stage(number * -(-channels // SHARE), m, x_flat, image, grid, padding, total, v)
-        filter_panel(width, m, w_flat, filters, channels, grid, total, v, bias, activation, y_flat, out)
+        some = CHUNK if width >= MANY else 1
+        tasks = -(-width // some)
+        filter_panels(tasks, m, w_flat, filters, some, channels, grid, total, v, bias, activation, y_flat, out)
     else:
-        u, tasks = aligned_array(width * n2 * channels * PANEL), min(TASKS, number)
+        u, tasks = aligned_array(width * n2 * (channels + 1) * PANEL), min(TASKS, number)
         panels(width, m, w_flat, filters, channels, u)
         blocks(tasks, tasks, m, x_flat, image, grid, padding, total, u, bias, activation, y_flat, out)
     return y

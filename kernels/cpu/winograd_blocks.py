@@ -6,13 +6,13 @@
     sums → y        LANES tiles at a time, bias and activation on the way
 
 Two ways to divide this among tasks. ``blocks``: U of all filters first, then every task takes some blocks
-of tiles from pixels to pixels. ``stage`` and ``filter_panel``: V of all tiles first, then every task takes
-one panel of filters through all tiles; for small images with many channels, where U is the larger part:
+of tiles from pixels to pixels. ``stage`` and ``filter_panels``: V of all tiles first, then every task takes
+some panels of filters through all tiles; for small images with many channels, where U is the larger part:
 it never leaves the core that needs it. Every number is computed by the same operations either way.
 
     V      v[(f · channels + c) · BLOCK + tile], the step from f to f + 1 longer by LANES: a power of two
            would send all n² writes of a tile to one place of the cache
-    U      u[((panel · n² + f) · channels + c) · PANEL + k]
+    U      u[((panel · n² + f) · (channels + 1) + c) · PANEL + k], the one channel more for the same reason
 
 Zero and LINE go into calls as np.int64: a plain constant is a type of its own to Numba, and every new one
 would compile the function, with all that is inlined in it, once more.
@@ -35,7 +35,7 @@ __all__ = [
     "SHARE",
     "VECTORS",
     "blocks",
-    "filter_panel",
+    "filter_panels",
     "panels",
     "stage",
     "transform",
@@ -48,6 +48,9 @@ ROWS = {64: 8, 32: 4, 16: 8, 0: 1}[simd.BYTES]
 """ROWS × VECTORS accumulators fit the registers; ROWS divides PANEL."""
 
 VECTORS = 3
+
+HIGH = 2 * ROWS
+"""Rows of a tile that is one vector wide; divides PANEL too."""
 
 LEFT = 4
 """Up to so many tiles in a block, filters are put across the lanes instead."""
@@ -62,6 +65,15 @@ CHUNK = 2
 
 SHARE = 32
 """Channels transformed by one task of the staged variant."""
+
+SLICE = 256
+"""Channels whose U are made at a time there: with those of CHUNK panels 1.2 MB."""
+
+DEPTH = 128
+"""Channels summed at a time: V of a block, 24 kB of them, stays in the nearest cache for all filters."""
+
+AHEAD = 16
+"""Channels by which V is fetched before its turn."""
 
 
 @njit
@@ -82,16 +94,17 @@ def _taps(w, filters, panel, c0, count, taps):
 
 
 @njit
-def _panel(m, w, filters, panel, channels, u, u_at):
-    """U of the PANEL filters of one panel: u[u_at + (f · channels + c) · PANEL + k]."""
+def _panel(m, w, filters, panel, c0, c1, u, u_at):
+    """U of the PANEL filters of one panel: u[u_at + (f · (c1 − c0 + 1) + c) · PANEL + k]."""
     taps, rest = aligned(9 * LANES * PANEL), aligned(18 * LANES)
-    for c0 in range(0, channels, LANES):
-        count = min(LANES, channels - c0)
-        _taps(w, filters, panel, c0, count, taps)
+    step = (c1 - c0 + 1) * PANEL
+    for first in range(c0, c1, LANES):
+        count = min(LANES, c1 - first)
+        _taps(w, filters, panel, first, count, taps)
         for c in range(count):
             for k in range(0, PANEL, LANES):
-                to = u_at + (c0 + c) * PANEL + k
-                kernel(m, taps, c * 9 * PANEL + k, PANEL, u, to, channels * PANEL, rest)
+                to = u_at + (first - c0 + c) * PANEL + k
+                kernel(m, taps, c * 9 * PANEL + k, PANEL, u, to, step, rest)
 
 
 @njit
@@ -116,42 +129,44 @@ def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v
 
 
 @njit
-def _multiply(m, u, u_at, channels, v, v_at, v_step, tiles, rows, sums):
-    """sums[(k · n² + f) · wide + tile] = Σ_c U[f, c, k] · V[f, c, tile] for k < rows."""
+def _multiply(m, u, u_at, channels, v, v_at, v_step, tiles, rows, sums, at, more):
+    """sums[at + (k · n² + f) · wide + tile] = Σ_c U[f, c, k] · V[f, c, tile] for k < rows; more: is added."""
     n2, wide = (m + 2) * (m + 2), -(-tiles // LANES) * LANES
     if tiles <= LEFT < LANES:
-        _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums)
+        _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums, at, more)
         return
     c_row = n2 * wide
     for f in range(n2):
-        b = v_at + f * v_step
-        for k in range(0, rows, ROWS):
-            a = u_at + (k // PANEL * n2 + f) * channels * PANEL + k % PANEL
-            c = k * c_row + f * wide
-            if wide == 3 * LANES:
-                tile(ROWS, 3, u, a, 1, PANEL, v, b, wide, sums, c, c_row, channels, False, None)
-            elif wide == 2 * LANES:
-                tile(ROWS, 2, u, a, 1, PANEL, v, b, wide, sums, c, c_row, channels, False, None)
-            else:
-                tile(ROWS, 1, u, a, 1, PANEL, v, b, wide, sums, c, c_row, channels, False, None)
+        for c0 in range(0, channels, DEPTH):
+            b, depth, add = v_at + f * v_step + c0 * wide, min(DEPTH, channels - c0), more or c0 > 0
+            for k in range(0, rows, ROWS if wide > LANES else HIGH):
+                a = u_at + ((k // PANEL * n2 + f) * (channels + 1) + c0) * PANEL + k % PANEL
+                c = at + k * c_row + f * wide
+                if wide == 3 * LANES:
+                    tile(ROWS, 3, u, a, 1, PANEL, v, b, wide, sums, c, c_row, depth, add, None, AHEAD)
+                elif wide == 2 * LANES:
+                    tile(ROWS, 2, u, a, 1, PANEL, v, b, wide, sums, c, c_row, depth, add, None, AHEAD)
+                else:
+                    tile(HIGH, 1, u, a, 1, PANEL, v, b, wide, sums, c, c_row, depth, add, None, AHEAD)
 
 
 @njit
-def _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums):
+def _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums, at, more):
     """The same for at most LEFT tiles: filters, not tiles, lie across the lanes, so that none is idle."""
     few = aligned(LEFT * PANEL)
     for f in range(n2):
         a = v_at + f * v_step
         for k in range(0, rows, PANEL):
-            b = u_at + (k // PANEL * n2 + f) * channels * PANEL
+            b = u_at + (k // PANEL * n2 + f) * (channels + 1) * PANEL
             tile(LEFT, FILTERS, v, a, 1, wide, u, b, PANEL, few, 0, PANEL, channels, False, None)
             for i in range(min(PANEL, rows - k)):
                 for t in range(tiles):
-                    sums[((k + i) * n2 + f) * wide + t] = few[t * PANEL + i]
+                    to = at + ((k + i) * n2 + f) * wide + t
+                    sums[to] = few[t * PANEL + i] + (sums[to] if more else np.float32(0))
 
 
 @njit
-def _transform_back(m, sums, wide, rows, k0, bias, activation, y, image, grid, first, tiles):
+def _transform_back(m, sums, sums_at, wide, rows, k0, bias, activation, y, image, grid, first, tiles):
     """y of filters [k0, k0 + rows) in tiles [first, first + tiles)."""
     n2 = (m + 2) * (m + 2)
     size = image[1] * image[2]
@@ -163,7 +178,7 @@ def _transform_back(m, sums, wide, rows, k0, bias, activation, y, image, grid, f
         n, place, _ = plan(first + group, count, m, zero, image, grid, (zero, zero), copies, last)
         for k in range(rows):
             b = bias[k0 + k] if bias.size else np.float32(0)
-            at = k * n2 * wide + group
+            at = sums_at + k * n2 * wide + group
             if place >= 0:
                 to = place + (k0 + k) * size
                 output_tiles(m, sums, at, wide, b, activation, y, to, image[2], rest)
@@ -175,7 +190,7 @@ def _transform_back(m, sums, wide, rows, k0, bias, activation, y, image, grid, f
 @parallel
 def panels(task, m, w, filters, channels, u):
     """U of one panel of filters."""
-    _panel(m, w, filters, task, channels, u, task * (m + 2) * (m + 2) * channels * PANEL)
+    _panel(m, w, filters, task, np.int64(0), channels, u, task * (m + 2) * (m + 2) * (channels + 1) * PANEL)
 
 
 @parallel
@@ -192,8 +207,8 @@ def blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation, 
         transform(m, x, image, grid, padding, first, tiles, wide, zero, channels, v, zero, v_step)
         for k in range(0, width, CHUNK * PANEL):
             rows = min(CHUNK * PANEL, width - k)
-            _multiply(m, u, k * n2 * channels, channels, v, zero, v_step, tiles, rows, sums)
-            _transform_back(m, sums, wide, rows, k, bias, activation, y, out, grid, first, tiles)
+            _multiply(m, u, k * n2 * (channels + 1), channels, v, zero, v_step, tiles, rows, sums, zero, False)
+            _transform_back(m, sums, zero, wide, rows, k, bias, activation, y, out, grid, first, tiles)
 
 
 @parallel
@@ -210,16 +225,23 @@ def stage(task, m, x, image, grid, padding, total, v):
 
 
 @parallel
-def filter_panel(task, m, w, filters, channels, grid, total, v, bias, activation, y, out):
-    """All tiles, for one panel of filters."""
-    n2, k, zero = (m + 2) * (m + 2), task * PANEL, np.int64(0)
-    rows = min(PANEL, out[0] - k)
-    u, sums = aligned(n2 * channels * PANEL), aligned(PANEL * n2 * BLOCK)
+def filter_panels(task, m, w, filters, some, channels, grid, total, v, bias, activation, y, out):
+    """All tiles, for ``some`` panels of filters; SLICE channels at a time, whose U stay in the second cache."""
+    n2, k0, number = (m + 2) * (m + 2), task * some * PANEL, -(-total // BLOCK)
+    rows = min(some * PANEL, out[0] - k0)
+    size = some * PANEL * n2 * BLOCK if channels > SLICE else 0  # sums of a block wait for the next slice
+    u = aligned(n2 * (min(channels, SLICE) + 1) * some * PANEL)
+    sums = aligned(max(size * number, some * PANEL * n2 * BLOCK))
     v_step = channels * BLOCK + LANES
-    _panel(m, w, filters, task, channels, u, zero)
-    for block in range(-(-total // BLOCK)):
-        first = block * BLOCK
-        tiles = min(BLOCK, total - first)
-        wide = -(-tiles // LANES) * LANES
-        _multiply(m, u, zero, channels, v, block * n2 * v_step, v_step, tiles, rows, sums)
-        _transform_back(m, sums, wide, rows, k, bias, activation, y, out, grid, first, tiles)
+    for c0 in range(0, channels, SLICE):
+        c1 = min(channels, c0 + SLICE)
+        for panel in range(-(-rows // PANEL)):
+            _panel(m, w, filters, task * some + panel, c0, c1, u, panel * n2 * (c1 - c0 + 1) * PANEL)
+        for block in range(number):
+            first = block * BLOCK
+            tiles = min(BLOCK, total - first)
+            wide = -(-tiles // LANES) * LANES
+            at, v_at, zero = block * size, block * n2 * v_step + c0 * wide, np.int64(0)
+            _multiply(m, u, zero, c1 - c0, v, v_at, v_step, tiles, rows, sums, at, c0 > 0)
+            if c1 == channels:
+                _transform_back(m, sums, at, wide, rows, k0, bias, activation, y, out, grid, first, tiles)

@@ -42,7 +42,7 @@ def weight_gradient(dy, x, weight_shape, padding):
     total, corner = len(x) * grid[0] * grid[1], (padding[0][0], padding[1][0])
     c_row, k_rows = -(-channels // LANES) * LANES, -(-width // ROWS) * ROWS
     span = _span(total, n2 * (c_row + k_rows))
-    v, d = aligned_array(n2 * span * c_row), aligned_array(n2 * k_rows * (span + LANES))
+    v, d = aligned_array(n2 * span * c_row), aligned_array(n2 * (k_rows * (span + LANES) + LANES))
     du, dweight = aligned_array(n2 * k_rows * c_row), np.empty(weight_shape, np.float32)
     du[:] = 0
     x, dy, image = flat(x), flat(dy), x.shape[1:]
@@ -71,12 +71,13 @@ chain of additions, here of RUN + tiles / RUN instead of tiles."""
 def _turned(m, x, image, grid, padding, first, count, c0, c1, v, v_at, span):
     """V of LANES tiles and channels [c0, c1): v[v_at + (f · span + tile) · c_row + c]."""
     n2, c_row = (m + 2) * (m + 2), -(-image[0] // LANES) * LANES
-    straight = aligned(n2 * SHARE * LANES)
-    wide, step = np.int64(LANES), np.int64(SHARE * LANES)
+    room = SHARE + 1  # not a power of two: the n² numbers of a tile would share one place of the cache
+    straight = aligned(n2 * room * LANES)
+    wide, step = np.int64(LANES), np.int64(room * LANES)
     transform(m, x, image, grid, padding, first, count, wide, c0, c1, straight, -c0 * wide, step)
     for f in range(n2):
         for c in range(c0, c1, LANES):
-            at, to = (f * SHARE + c - c0) * LANES, v_at + f * span * c_row + c
+            at, to = (f * room + c - c0) * LANES, v_at + f * span * c_row + c
             transpose(straight, at, LANES, LANES, v, to, c_row)
 
 
@@ -111,7 +112,7 @@ def _stage(task, m, x, image, dy, out, grid, padding, first, tiles, span, v, d):
     else:
         k0 = (share - shares) * SHARE
         row = span + LANES  # not a power of two: rows would share the same places of the cache
-        step = -(-out[0] // ROWS) * ROWS * row
+        step = -(-out[0] // ROWS) * ROWS * row + LANES
         _gradients(m, dy, out, grid, first + group, count, k0, min(out[0], k0 + SHARE), d, group, row, step)
 
 
@@ -142,7 +143,7 @@ def _products(task, m, v, d, du, width, channels, tiles, span):
     for c in range(0, c_row, VECTORS * LANES):
         b, vectors = f * span * c_row + c, min(VECTORS, (c_row - c) // LANES)
         for k in range(k0, min(k0 + SHARE, k_rows), ROWS):
-            a, u = (f * k_rows + k) * row, (f * k_rows + k) * c_row + c
+            a, u = (f * k_rows + k) * row + f * LANES, (f * k_rows + k) * c_row + c
             _product(vectors, d, a, row, v, b, c_row, du, u, tiles)
 
 
