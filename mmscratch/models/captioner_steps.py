@@ -39,11 +39,12 @@ def decode_steps(x, regions, projected, h0, c0, w_ih, w_hh, b_ih, b_hh, w_ask, b
     from_x = k.linear(rows, w_x, k.map("add", b_ih, b_hh)).reshape(steps, batch, 4 * hidden)
 
     h, c, z = h0, c0, k.full((batch, size), 0, x.dtype)
-    read, hs, cs, gates, looks = [], [h0], [c0], [], []
+    read, hs, zs, cs, gates, looks = [], [], [], [c0], [], []
     for t in range(steps):
         if not current:
             z, seen = look(h)
             looks.append(seen)
+            zs.append(z)
         read.append(k.concatenate([z, h], 1))
         a = k.map("add", _step(k, from_x, t), k.linear(read[t], w_zh, None))
         h, c, activated = k.lstm_cell(a, c)
@@ -53,6 +54,8 @@ def decode_steps(x, regions, projected, h0, c0, w_ih, w_hh, b_ih, b_hh, w_ask, b
         if current:
             z, seen = look(h)
             looks.append(seen)
+            zs.append(z)
+    read, hs, zs = k.concatenate(read, 0), _stack(k, hs), _stack(k, zs)
     del from_x, h, c, z
 
     def backward(dhs, dzs, dalphas):
@@ -77,9 +80,15 @@ def decode_steps(x, regions, projected, h0, c0, w_ih, w_hh, b_ih, b_hh, w_ask, b
                 dh = look_back(t, dz, dh)
         da, asked = k.concatenate(da, 0), k.concatenate(asked, 0)
         db = k.reduce("sum", da, (0,), False)
-        dw_zh = k.matmul(da, k.concatenate(read, 0), True, False)
+        dw_zh = k.matmul(da, read, True, False)
         dw_z = k.slice(dw_zh, (0, 0), (1, 1), (4 * hidden, size))
-        asking = k.concatenate(hs[1:] if current else hs[:-1], 0)
+
+        def dw_ask():
+            if current:
+                return k.matmul(asked, hs.reshape(steps * batch, hidden), True, False)
+            before = k.slice(read, (0, size), (1, 1), (steps * batch, hidden))
+            return k.matmul(asked, before, True, False)
+
         return (
             lambda: k.matmul(da, w_x, False, False).reshape(x.shape),
             lambda: down.regions(looks),
@@ -90,21 +99,21 @@ def decode_steps(x, regions, projected, h0, c0, w_ih, w_hh, b_ih, b_hh, w_ask, b
             lambda: k.slice(dw_zh, (0, size), (1, 1), (4 * hidden, hidden)),
             db,
             db,
-            lambda: k.matmul(asked, asking, True, False),
+            dw_ask,
             lambda: k.reduce("sum", asked, (0,), False),
             down.v,
         )
 
-    return (_stack(k, hs[1:]), _stack(k, [s.z for s in looks]), _stack(k, [s.alpha for s in looks])), backward
+    return (hs, zs, _stack(k, [seen.alpha for seen in looks])), backward
 
 
 class _Seen:
-    """What one look leaves for the way back: tanh(…), α, the context before its gate, the gate, z."""
+    """What one look leaves for the way back: tanh(…), α, the context before its gate, the gate."""
 
-    __slots__ = ("alpha", "beta", "context", "inner", "z")
+    __slots__ = ("alpha", "beta", "context", "inner")
 
-    def __init__(self, inner, alpha, context, beta, z):
-        self.inner, self.alpha, self.context, self.beta, self.z = inner, alpha, context, beta, z
+    def __init__(self, inner, alpha, context, beta):
+        self.inner, self.alpha, self.context, self.beta = inner, alpha, context, beta
 
 
 class _Look:
@@ -124,8 +133,7 @@ class _Look:
         alpha = k.softmax(e.reshape(batch, count), None)
         context = k.matmul(alpha.reshape(batch, 1, count), self.regions, False, False)
         context = context.reshape(batch, self.regions.shape[2])
-        z = k.map("mul", beta, context)
-        return z, _Seen(inner, alpha, context, beta, z)
+        return k.map("mul", beta, context), _Seen(inner, alpha, context, beta)
 
     def begin(self):
         return _LookBack(self)
