@@ -3,29 +3,32 @@
 import numpy as np
 
 from .. import reference
-from .threads import LARGE, PIECE
+from .threads import PIECE
 
 __all__ = ["softmax", "softmax_backward", "log_softmax", "log_softmax_backward"]
+
+FEW = 512
+"""Below so many elements NumPy's few passes are over before a compiled kernel is called."""
 
 
 def softmax(x, mask):
     """exp(x − max x) / Σ; masked entries 0."""
-    return reference.softmax(x, mask) if x.size < LARGE else _forward(x, mask, False)
+    return reference.softmax(x, mask) if x.size < FEW else _forward(x, mask, False)
 
 
 def softmax_backward(dy, y):
     """dx = y ⊙ (dy − Σ y ⊙ dy)."""
-    return reference.softmax_backward(dy, y) if y.size < LARGE else _backward(dy, y, False)
+    return reference.softmax_backward(dy, y) if y.size < FEW else _backward(dy, y, False)
 
 
 def log_softmax(x, mask):
     """x − max x − log Σ exp(x − max x); masked entries −∞."""
-    return reference.log_softmax(x, mask) if x.size < LARGE else _forward(x, mask, True)
+    return reference.log_softmax(x, mask) if x.size < FEW else _forward(x, mask, True)
 
 
 def log_softmax_backward(dy, y):
     """dx = dy − exp(y) Σ dy, over the entries with y > −∞."""
-    return reference.log_softmax_backward(dy, y) if y.size < LARGE else _backward(dy, y, True)
+    return reference.log_softmax_backward(dy, y) if y.size < FEW else _backward(dy, y, True)
 
 
 def _forward(x, mask, logarithm):

@@ -21,6 +21,7 @@ chooses where to look for the colour without knowing that it said "small", and m
 """
 
 from .. import nn, ops
+from .captioner_steps import decode_steps
 
 __all__ = ["AttentionCaptioner", "attention_loss", "caption_loss", "doubly_stochastic_penalty"]
 
@@ -101,16 +102,17 @@ class AttentionCaptioner(nn.Module):
                 f"AttentionCaptioner: tokens must be (B, T + 1) with B = {regions.shape[0]} and T ≥ 1, "
                 f"got {tuple(tokens.shape)}"
             )
-        state = self.start(regions)
+        regions, projected, h, c, _ = self.start(regions)
         embedded = self.E(tokens[:, :-1])
-        alphas, hs, zs = [], [], []
-        for t in range(tokens.shape[1] - 1):
-            state, (alpha, h, z) = self.advance(state, embedded[:, t])
-            alphas.append(alpha)
-            hs.append(h)
-            zs.append(z)
-        logits = self.predict(embedded, ops.stack(hs, axis=1), ops.stack(zs, axis=1))
-        return logits, ops.stack(alphas, axis=1)
+        ask = [
+            ops.concatenate([u, b])
+            for u, b in zip(self.U_a.parameters(), self.beta.parameters(), strict=True)
+        ]
+        h, z, alpha = decode_steps(
+            embedded.permute(1, 0, 2), regions, projected, h, c, *self.lstm.parameters(), *ask, self.v.weight,
+            query=self.query,
+        )  # fmt: skip
+        return self.predict(embedded, h.permute(1, 0, 2), z.permute(1, 0, 2)), alpha.permute(1, 0, 2)
 
 
 def caption_loss(logits, target, pad):

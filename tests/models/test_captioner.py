@@ -103,9 +103,8 @@ def test_seeded_faults_are_caught(model, batch, fault):
     wanted, _ = by_the_paper(model, regions, tokens)
     FAULTS[fault](model)
     with pytest.raises(AssertionError):
-        np.testing.assert_allclose(
-            model(Tensor(regions), Tensor(tokens))[0].detach().numpy(), wanted, rtol=1e-10
-        )
+        logits, _ = step_by_step(model, Tensor(regions), tokens)
+        np.testing.assert_allclose(logits.detach().numpy(), wanted, rtol=1e-10)
 
 
 def test_attention_is_a_distribution_and_follows_a_permutation_of_the_regions(model, batch):
@@ -128,14 +127,39 @@ def test_gradients_of_the_whole_model(model, batch):
     assert gradcheck(loss, regions)
 
 
-def test_stepping_is_teacher_forcing(model, batch):
-    regions, tokens = batch
-    logits, alpha = model(Tensor(regions), Tensor(tokens))
-    state = model.start(Tensor(regions))
-    for t in range(T):
-        state, step_logits, step_alpha = model.step(state, Tensor(np.ascontiguousarray(tokens[:, t])))
-        np.testing.assert_allclose(step_logits.detach().numpy(), logits.detach().numpy()[:, t])
-        np.testing.assert_allclose(step_alpha.detach().numpy(), alpha.detach().numpy()[:, t])
+def step_by_step(model, regions, tokens):
+    """What ``forward`` gives, of the steps that decoding takes."""
+    state, logits, alphas = model.start(regions), [], []
+    for t in range(tokens.shape[1] - 1):
+        state, step_logits, alpha = model.step(state, Tensor(np.ascontiguousarray(tokens[:, t])))
+        logits.append(step_logits)
+        alphas.append(alpha)
+    return ops.stack(logits, axis=1), ops.stack(alphas, axis=1)
+
+
+@pytest.mark.parametrize("dtype, rtol, atol", [("float64", 1e-9, 1e-12), ("float32", 1e-3, 1e-5)])
+@pytest.mark.parametrize("length", [2, T + 1])
+def test_teacher_forcing_is_stepping(model, batch, dtype, rtol, atol, length):
+    """Results, and the gradients of every parameter and of the regions."""
+    tokens = batch[1][:, :length]
+    model.to(dtype)
+    rng = np.random.default_rng(4)
+    found = []
+    wishes = [rng.normal(size=(B, length - 1, n)).astype(dtype) for n in (V, R)]
+    for run in (
+        lambda a: model(a, Tensor(np.ascontiguousarray(tokens))),
+        lambda a: step_by_step(model, a, tokens),
+    ):
+        model.zero_grad()
+        regions = Tensor(batch[0].astype(dtype), requires_grad=True)
+        results = run(regions)
+        sum((x * Tensor(wish)).sum() for x, wish in zip(results, wishes, strict=True)).backward()
+        gradients = {n: p.grad for n, p in model.named_parameters()} | {"regions": regions.grad}
+        found.append({"logits": results[0].data, "alpha": results[1].data} | gradients)
+    at_once, by_steps = found
+    assert at_once.keys() == by_steps.keys()
+    for name in at_once:
+        np.testing.assert_allclose(at_once[name], by_steps[name], rtol=rtol, atol=atol, err_msg=name)
 
 
 def test_greedy_follows_the_likeliest_word(model, batch):
