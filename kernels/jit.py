@@ -11,6 +11,8 @@ a Numba whose internals have moved, functions are compiled in each process anew:
 """
 
 import contextlib
+import functools
+import gc
 import hashlib
 import os
 import pathlib
@@ -60,11 +62,28 @@ def njit(function=None, *, parallel=False, cache=True, **options):
     dispatcher = numba.njit(function, parallel=dict(_PARALLEL) if parallel is True else parallel, **options)
     if not hasattr(dispatcher, "_cache"):  # NUMBA_DISABLE_JIT=1 left plain Python
         return dispatcher
+    dispatcher.compile = _without_collection(dispatcher.compile)
     if not parallel:
         parts.lend(dispatcher, options)
     if cache:
         dispatcher._cache = _Cache(function)
     return threads.through_the_door(dispatcher) if parallel else dispatcher
+
+
+def _without_collection(compile):
+    """Compile with Python's search for cyclic garbage at rest: it took a tenth of the time, and found little."""
+
+    @functools.wraps(compile)
+    def call(signature):
+        searching = gc.isenabled()
+        gc.disable()
+        try:
+            return compile(signature)
+        finally:
+            if searching:
+                gc.enable()
+
+    return call
 
 
 class _Cache:

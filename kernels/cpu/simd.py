@@ -44,7 +44,7 @@ import llvmlite.binding
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 __all__ = [
     "BYTES", "LANES", "Vector", "absolute", "below", "copysign", "deinterleave", "exponent", "fma", "gather",
@@ -146,10 +146,6 @@ def address_of(context, builder, array_type, array, index, index_type):
     """Instructions: the address of array[index]."""
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [context.cast(builder, index, index_type, types.intp)])
-
-
-def _is_vector(*kinds):
-    return all(isinstance(k, Vector) for k in kinds)
 
 
 # ── memory ───────────────────────────────────────────────────────────────────────────────────────
@@ -335,11 +331,10 @@ def splat(typing, x, s):
 
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────
-def _binary(instruction, compare=False):
-    """An intrinsic of two operands, one of which may be a number."""
+def _binary_code(instruction, compare=False):
+    """(a, b) → signature and code of an instruction on vectors; one of the two may be a number."""
 
-    @intrinsic
-    def apply(typing, a, b):
+    def generator(a, b):
         vector = a if isinstance(a, Vector) else b
 
         def generate(context, builder, signature, arguments):
@@ -349,19 +344,38 @@ def _binary(instruction, compare=False):
 
         return (vector.mask if compare else vector)(a, b), generate
 
-    return apply
+    return generator
+
+
+def _binary(instruction):
+    """An intrinsic of two operands, one of which may be a number."""
+    generator = _binary_code(instruction)
+    return intrinsic(lambda typing, a, b: generator(a, b))
+
+
+def _give(symbol, generator, *accepted):
+    """Give vectors the operator: its type and its code, no function of its own (each takes time to compile)."""
+
+    def suits(*kinds):
+        return any(all(map(isinstance, kinds, classes)) for classes in accepted)
+
+    @type_callable(symbol)
+    def typer(context):
+        if len(accepted[0]) == 1:
+            return lambda a: generator(a)[0].return_type if suits(a) else None
+        return lambda a, b: generator(a, b)[0].return_type if suits(a, b) else None
+
+    def code(context, builder, signature, arguments):
+        return generator(*signature.args)[1](context, builder, signature, arguments)
+
+    for classes in accepted:
+        lower_builtin(symbol, *classes)(code)
 
 
 def _operator(symbol, instruction, compare=False):
-    """Give vectors the operator."""
-    apply = _binary(instruction, compare)
-
-    @overload(symbol)
-    def overloaded(a, b):
-        if _is_vector(a, b) or (_is_vector(a) and isinstance(b, types.Number)):
-            return lambda a, b: apply(a, b)
-        if _is_vector(b) and isinstance(a, types.Number):
-            return lambda a, b: apply(a, b)
+    """Give vectors the operator of two, one of which may be a number."""
+    either = (Vector, Vector), (Vector, types.Number), (types.Number, Vector)
+    _give(symbol, _binary_code(instruction, compare), *either)
 
 
 _operator(operator.add, lambda builder, a, b: builder.fadd(a, b))
@@ -378,14 +392,10 @@ _operator(operator.ne, lambda builder, a, b: builder.fcmp_unordered("!=", a, b),
 
 
 def _mask_operator(symbol, instruction):
-    @intrinsic
-    def apply(typing, a, b):
+    def generator(a, b):
         return a(a, b), lambda context, builder, signature, arguments: instruction(builder, *arguments)
 
-    @overload(symbol)
-    def overloaded(a, b):
-        if _is_vector(a, b) and a.dtype == b.dtype == types.boolean:
-            return lambda a, b: apply(a, b)
+    _give(symbol, generator, (Vector, Vector))
 
 
 _mask_operator(operator.and_, lambda builder, a, b: builder.and_(a, b))
@@ -421,17 +431,13 @@ sqrt = _llvm("sqrt", 1)
 rint = _llvm("rint", 1)
 absolute = _llvm("fabs", 1)
 copysign = _llvm("copysign", 2)
-_negative = intrinsic(
-    lambda typing, a: (a(a), lambda context, builder, signature, arguments: builder.fneg(arguments[0]))
+_give(
+    operator.neg,
+    lambda a: (a(a), lambda context, builder, signature, arguments: builder.fneg(arguments[0])),
+    (Vector,),
 )
 maximum = _binary(lambda builder, a, b: larger_of(builder, a, b))
 minimum = _binary(lambda builder, a, b: smaller_of(builder, a, b))
-
-
-@overload(operator.neg)
-def _neg(a):
-    if _is_vector(a):
-        return lambda a: _negative(a)
 
 
 @intrinsic
