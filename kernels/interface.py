@@ -28,6 +28,7 @@ FILES = {
     "softmax": ["softmax", "softmax_backward", "log_softmax", "log_softmax_backward"],
     "loss": ["cross_entropy", "cross_entropy_backward"],
     "attention": ["attention", "attention_backward"],
+    "additive": ["additive_scores", "additive_scores_backward"],
     "convolution": ["conv", "conv_input_gradient", "conv_weight_gradient"],
     "pooling": ["pool", "pool_backward"],
     "normalization": ["normalize", "normalize_backward"],
@@ -208,6 +209,22 @@ def attention_backward(dout, query, key, value, probability, scale):
     """→ dquery, dkey, dvalue.
 
     dV = Pᵀ dO;  dP = dO Vᵀ;  dS = P ⊙ (dP − Σ P ⊙ dP);  dQ = scale · dS K;  dK = scale · dSᵀ Q
+    """
+
+
+# ── additive attention ───────────────────────────────────────────────────────────────────────────
+def additive_scores(query, key, weight):
+    """e[b, i, j] = Σ_a weight[a] · tanh(query[b, i, a] + key[b, j, a]).
+
+    query (B, Lq, A), key (B, Lk, A), weight (A,) → e (B, Lq, Lk). No array of Lq · Lk · A entries is made.
+    """
+
+
+def additive_scores_backward(de, query, key, weight):
+    """u = tanh(query[b, i] + key[b, j]);  dquery[b, i] = weight ⊙ Σ_j de[b, i, j] (1 − u²);  → it, and
+    dweight = Σ_{b, i, j} de[b, i, j] u.
+
+    Queries and keys are alike in the formula: dkey is this of (deᵀ, key, query, weight).
     """
 
 

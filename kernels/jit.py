@@ -71,7 +71,7 @@ def njit(function=None, *, parallel=False, cache=True, **options):
 
 
 def _without_collection(compile):
-    """Compile with Python's search for cyclic garbage at rest: it took a tenth of the time, and found little."""
+    """Compile with Python's search for cyclic garbage at rest: it took a tenth of the time."""
 
     @functools.wraps(compile)
     def call(signature):

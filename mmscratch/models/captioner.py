@@ -70,8 +70,8 @@ class AttentionCaptioner(nn.Module):
 
     def attend(self, regions, projected, h):
         """α (B, R) and the gated context z (B, D) for the state h."""
-        e = self.v(ops.tanh(projected + self.U_a(h).unsqueeze(1))).squeeze(2)
-        alpha = ops.softmax(e)
+        v = self.v.weight.squeeze(0)
+        alpha = ops.softmax(ops.additive_scores(self.U_a(h).unsqueeze(1), projected, v).squeeze(1))
         z = ops.matmul(alpha.unsqueeze(1), regions).squeeze(1)
         return alpha, ops.sigmoid(self.beta(h)) * z
 
@@ -109,8 +109,8 @@ class AttentionCaptioner(nn.Module):
             for u, b in zip(self.U_a.parameters(), self.beta.parameters(), strict=True)
         ]
         h, z, alpha = decode_steps(
-            embedded.permute(1, 0, 2), regions, projected, h, c, *self.lstm.parameters(), *ask, self.v.weight,
-            query=self.query,
+            embedded.permute(1, 0, 2), regions, projected, h, c, *self.lstm.parameters(), *ask,
+            self.v.weight.squeeze(0), query=self.query,
         )  # fmt: skip
         return self.predict(embedded, h.permute(1, 0, 2), z.permute(1, 0, 2)), alpha.permute(1, 0, 2)
 

@@ -25,7 +25,7 @@ def decode_steps(x, regions, projected, h0, c0, w_ih, w_hh, b_ih, b_hh, w_ask, b
                h_t, c_t = LSTM([x_t; z_t], h_{t−1}, c_{t−1})
     Backward   through time, from the last step to the first; ∂L/∂W = Σ_t of its products at all steps
     Shapes     x (T, B, E), regions (B, R, D), projected = W_a a (B, R, A), h0, c0 (B, H), w_ih (4H, E + D),
-               w_hh (4H, H), b_ih, b_hh (4H,), w_ask (A + 1, H): U_a above w_β, b_ask (A + 1,), v (1, A)
+               w_hh (4H, H), b_ih, b_hh (4H,), w_ask (A + 1, H): U_a above w_β, b_ask (A + 1,), v (A,)
                → h (T, B, H), z (T, B, D), α (T, B, R)
     """
     k, current = kernels.of(x), query == "current"
@@ -89,10 +89,11 @@ def decode_steps(x, regions, projected, h0, c0, w_ih, w_hh, b_ih, b_hh, w_ask, b
             before = k.slice(read, (0, size), (1, 1), (steps * batch, hidden))
             return k.matmul(asked, before, True, False)
 
+        dprojected, dv = down.projected(looks)
         return (
             lambda: k.matmul(da, w_x, False, False).reshape(x.shape),
             lambda: down.regions(looks),
-            down.projected,
+            dprojected,
             dh,
             dc,
             lambda: k.concatenate([k.matmul(da, rows, True, False), dw_z], 1),
@@ -101,19 +102,19 @@ def decode_steps(x, regions, projected, h0, c0, w_ih, w_hh, b_ih, b_hh, w_ask, b
             db,
             dw_ask,
             lambda: k.reduce("sum", asked, (0,), False),
-            down.v,
+            dv,
         )
 
     return (hs, zs, _stack(k, [seen.alpha for seen in looks])), backward
 
 
 class _Seen:
-    """What one look leaves for the way back: tanh(…), α, the context before its gate, the gate."""
+    """What one look leaves for the way back: the query, α, the context before its gate, the gate."""
 
-    __slots__ = ("alpha", "beta", "context", "inner")
+    __slots__ = ("alpha", "beta", "context", "query")
 
-    def __init__(self, inner, alpha, context, beta):
-        self.inner, self.alpha, self.context, self.beta = inner, alpha, context, beta
+    def __init__(self, query, alpha, context, beta):
+        self.query, self.alpha, self.context, self.beta = query, alpha, context, beta
 
 
 class _Look:
@@ -128,48 +129,48 @@ class _Look:
         asked = k.linear(h, self.w_ask, self.b_ask)
         q = k.slice(asked, (0, 0), (1, 1), (batch, size)).reshape(batch, 1, size)
         beta = k.map("sigmoid", k.slice(asked, (0, size), (1, 1), (batch, 1)))
-        inner = k.map("tanh", k.map("add", self.projected, q))
-        e = k.linear(inner.reshape(batch * count, size), self.v, None)
-        alpha = k.softmax(e.reshape(batch, count), None)
-        context = k.matmul(alpha.reshape(batch, 1, count), self.regions, False, False)
-        context = context.reshape(batch, self.regions.shape[2])
-        return k.map("mul", beta, context), _Seen(inner, alpha, context, beta)
+        alpha = k.softmax(k.additive_scores(q, self.projected, self.v), None)
+        context = k.matmul(alpha, self.regions, False, False).reshape(batch, self.regions.shape[2])
+        return k.map("mul", beta, context), _Seen(q, alpha.reshape(batch, count), context, beta)
 
     def begin(self):
         return _LookBack(self)
 
 
 class _LookBack:
-    """The gradients of ``_Look``; those of what all looks share are summed over them."""
+    """The gradients of ``_Look``; those of what all looks share wait until all have been gone through."""
 
     def __init__(self, look):
-        self.look, self.k, self.v, self.projected = look, look.k, None, None
-        self.contexts = []
+        self.look, self.k = look, look.k
+        self.contexts, self.scores = [], []
 
     def __call__(self, seen, dalpha, dz):
         """∂L/∂(W_ask h + b_ask) of one look."""
         k, look = self.k, self.look
-        batch, count, size = look.projected.shape
+        batch, count, _ = look.projected.shape
         dbeta = k.reduce("sum", k.map("mul", dz, seen.context), (1,), True)
         du = k.map("mul", dz, seen.beta)
-        self.contexts.append(du)
+        self.contexts.insert(0, du)
         from_z = k.matmul(du.reshape(batch, 1, du.shape[1]), look.regions, False, True)
         de = k.softmax_backward(k.map("add", dalpha, from_z.reshape(batch, count)), seen.alpha)
-        de = de.reshape(batch * count, 1)
-        dv = k.matmul(de, seen.inner.reshape(batch * count, size), True, False)
-        d = k.matmul(de, look.v, False, False).reshape(batch, count, size)
-        d = k.map("tanh_backward", d, seen.inner)
-        self.v = dv if self.v is None else k.map("add", self.v, dv)
-        self.projected = d if self.projected is None else k.map("add", self.projected, d)
-        return k.concatenate(
-            [k.reduce("sum", d, (1,), False), k.map("sigmoid_backward", dbeta, seen.beta)], 1
-        )
+        self.scores.insert(0, de)
+        dq, _ = k.additive_scores_backward(de.reshape(batch, 1, count), seen.query, look.projected, look.v)
+        return k.concatenate([dq.reshape(batch, dq.shape[2]), k.map("sigmoid_backward", dbeta, seen.beta)], 1)
 
     def regions(self, looks):
         """Σ_t α_t ⊗ ∂L/∂(context of t), one product over the steps for each picture."""
-        k = self.k
-        alphas = k.permute(_stack(k, [s.alpha for s in looks]), (1, 2, 0))
-        return k.matmul(alphas, k.permute(_stack(k, self.contexts[::-1]), (1, 0, 2)), False, False)
+        alphas, du = self._beside([s.alpha for s in looks], 2), self._beside(self.contexts, 1)
+        return self.k.matmul(alphas, du, False, False)
+
+    def projected(self, looks):
+        """∂L/∂(W_a a) and ∂L/∂v, from all looks at once."""
+        k, look = self.k, self.look
+        queries = k.concatenate([s.query for s in looks], 1)
+        return k.additive_scores_backward(self._beside(self.scores, 2), look.projected, queries, look.v)
+
+    def _beside(self, arrays, axis):
+        """Arrays (B, N), one a step, as (B, T, N) with axis 1, (B, N, T) with axis 2."""
+        return self.k.concatenate([a.reshape(*a.shape[:axis], 1, *a.shape[axis:]) for a in arrays], axis)
 
 
 def _step(k, array, t):

@@ -2,15 +2,15 @@
 
 import math
 
+import numpy as np
+
 from .. import kernels
 from ..autograd import primitive
 from . import arithmetic, comparison
-from .activation import tanh
 from .broadcast import reduce_to
 from .constants import full_beside, raw
 from .linear import linear, matmul
-from .reduction import sum as sum_of
-from .shape import transpose, unsqueeze
+from .shape import transpose
 from .softmax import softmax
 from .triangle import tril
 
@@ -137,7 +137,7 @@ def attention_twin(query, key, value, mask=None, *, causal=False, scale=None):
 
 
 def additive_attention(query, key, value, w_query, w_key, weight, mask=None, bias=None):
-    """Additive attention (Bahdanau, Cho & Bengio, 2015, A.1.2), composed.
+    """Additive attention (Bahdanau, Cho & Bengio, 2015, A.1.2), composed of ``additive_scores`` and others.
 
     Forward    e_ij = weightᵀ tanh(W_q q_i + W_k k_j + bias);  P = softmax(e) along j;  O = P V
     Shapes     query (…, Lq, D), key (…, Lk, F), value (…, Lk, E), w_query (A, D), w_key (A, F), weight (A,),
@@ -150,11 +150,48 @@ def additive_attention(query, key, value, w_query, w_key, weight, mask=None, bia
     return matmul(probability, value), probability
 
 
+@primitive
 def additive_scores(projected_query, projected_key, weight):
-    """Bahdanau's alignment model on projected queries and keys, composed.
+    """Bahdanau's alignment model on projected queries and keys.
 
-    Forward    e_ij = weightᵀ tanh(q_i + k_j)
-    Shapes     projected_query (…, Lq, A), projected_key (…, Lk, A), weight (A,) → e (…, Lq, Lk)
+    Forward    e_ij = weightᵀ u_ij,  u_ij = tanh(q_i + k_j)
+    Backward   ∂L/∂q_i = weight ⊙ Σ_j de_ij (1 − u_ij²);  ∂L/∂k_j = weight ⊙ Σ_i de_ij (1 − u_ij²);
+               ∂L/∂weight = Σ_ij de_ij u_ij;  u is computed anew, not kept
+    Shapes     projected_query (…, Lq, A), projected_key (…, Lk, A), weight (A,) → e (…, Lq, Lk); leading axes
+               broadcast against each other
+    Errors     ValueError where the shapes do not fit
+    Source     Bahdanau, Cho & Bengio, 2015, A.1.2
     """
-    hidden = arithmetic.add(unsqueeze(projected_query, axis=-2), unsqueeze(projected_key, axis=-3))
-    return sum_of(arithmetic.mul(tanh(hidden), weight), axis=-1)
+    query, key, k = projected_query, projected_key, kernels.of(projected_query)
+    _check_additive(query, key, weight)
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+
+    def together(x):
+        full = (*lead, *x.shape[-2:])
+        x = x if tuple(x.shape) == full else k.expand(x, full)
+        return x.reshape(math.prod(lead), *full[-2:])
+
+    q, m = together(query), together(key)
+
+    def backward(de):
+        de = de.reshape(len(q), q.shape[1], m.shape[1])
+        dq, dweight = k.additive_scores_backward(de, q, m, weight)
+
+        def dkey():
+            dk, _ = k.additive_scores_backward(k.permute(de, (0, 2, 1)), m, q, weight)
+            return reduce_to(dk.reshape(*lead, *dk.shape[1:]), key)
+
+        return reduce_to(dq.reshape(*lead, *dq.shape[1:]), query), dkey, dweight
+
+    return k.additive_scores(q, m, weight).reshape(*lead, q.shape[1], m.shape[1]), backward
+
+
+def _check_additive(query, key, weight):
+    shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, weight {tuple(weight.shape)}"
+    if min(query.ndim, key.ndim) < 2 or weight.ndim != 1:
+        raise ValueError(f"additive_scores: expected (…, Lq, A), (…, Lk, A) and (A,), got {shapes}")
+    if not query.shape[-1] == key.shape[-1] == weight.shape[0]:
+        raise ValueError(f"additive_scores: all three must agree on their last axis, got {shapes}")
+    for a, b in zip(query.shape[-3::-1], key.shape[-3::-1], strict=False):
+        if a != b and 1 not in (a, b):
+            raise ValueError(f"additive_scores: the leading axes must broadcast, got {shapes}")

@@ -71,6 +71,7 @@ def _layers(k, dtype):
         yield "l2_normalize", lambda x=x, dy=dy: k.l2_normalize_backward(dy, *k.l2_normalize(x, 1e-12), 1e-12)
         yield "cosine_topk", lambda x=x: k.cosine_topk(x[:4].copy(), x, 3, False)
         yield "dropout", lambda x=x: k.dropout(x, 0.5, 1, 0)
+        yield "additive_scores", lambda x=x, dy=dy: _additive(k, x, dy)
         yield "attention", lambda s=scale: _attention(k, dtype, 8 * s)
         yield "convolution", lambda s=scale: _convolution(k, dtype, 4 * s)
         yield "pooling", lambda s=scale: _pooling(k, dtype, 4 * s)
@@ -98,6 +99,11 @@ def _normalize(k, x, n, d):
     for shape, across in (((n, 1, d, 1), False), ((n, d // 8, 1, 8), True), ((n, d, 1, 1), True)):
         y, mean, rstd = k.normalize(x.reshape(shape), None, None, 1e-5, across, True)
         k.normalize_backward(y, x.reshape(shape), None, mean, rstd, across, True)
+
+
+def _additive(k, x, dy):
+    q, m = x[None, :4].copy(), dy[None]
+    k.additive_scores_backward(k.additive_scores(q, m, x[0]), q, m, x[0])
 
 
 def _attention(k, dtype, length):

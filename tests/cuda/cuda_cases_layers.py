@@ -56,6 +56,25 @@ def row_mask(draw, *shape):
     return mask
 
 
+ADDITIVE = {
+    "one": (1, 1, 1, 1),
+    "odd": (2, 3, 4, 7),
+    "long": (1, 2, 3, 21),
+    "no keys": (1, 2, 0, 3),
+    "empty": (0, 2, 3, 4),
+}
+for name, (b, m, n, a) in ADDITIVE.items():
+    add(
+        "additive_scores",
+        name,
+        lambda draw, dtype, b=b, m=m, n=n, a=a: (draw(b, m, a), draw(b, n, a), draw(a)),
+    )
+    add(
+        "additive_scores_backward",
+        name,
+        lambda draw, dtype, b=b, m=m, n=n, a=a: (draw(b, m, n), draw(b, m, a), draw(b, n, a), draw(a)),
+    )
+
 for name in ("softmax", "log_softmax"):
     back = getattr(reference, name)
     add(name, "odd", lambda draw, dtype: (draw(3, 7), None))

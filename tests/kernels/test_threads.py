@@ -78,13 +78,17 @@ def clipping(floor, x):
     return norm, *clipped
 
 
-WORKS = [attention, convolution, pooling, normalization, losses, lookups, moves, clipping]
+def additive(floor, x):
+    query, key = x[:, 0], np.ascontiguousarray(x[:, 1, ::2])
+    e = floor.additive_scores(query, key, x[0, 0, 0])
+    return e, *floor.additive_scores_backward(e, query, key, x[0, 0, 0])
+
+
+WORKS = [attention, additive, convolution, pooling, normalization, losses, lookups, moves, clipping]
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine gives Numba one thread")
-@pytest.mark.parametrize(
-    "work", [attention, convolution, pooling, normalization, losses, lookups, moves, clipping]
-)
+@pytest.mark.parametrize("work", WORKS)
 def test_one_thread_and_two_give_the_same_bits(work, dtype):
     floor = kernels.floor("cpu")
     x = draw(np.random.default_rng(0), SHAPE, dtype)

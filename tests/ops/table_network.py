@@ -133,6 +133,8 @@ ROWS += [
             ("one", real(1, 1), real(1, 1), real(1)),
             ("odd", real(2, 3, 2), real(2, 4, 2), real(2)),
             ("large", real(4, 7, 20), real(4, 30, 20), real(20)),
+            ("no batch", real(3, 2), real(4, 2), real(2)),
+            ("broadcast", real(2, 1, 3, 2), real(3, 4, 2), real(2)),
         ],
     ),
 ]

@@ -294,6 +294,9 @@ ERRORS = [
         "lstm_cell",
         r"h must have shape \(3, 1\)",
     ),
+    (lambda: ops.additive_scores(q, q, np.zeros((1, 4))), "additive_scores", r"weight \(1, 4\)"),
+    (lambda: ops.additive_scores(q, q, np.zeros(3)), "additive_scores", r"last axis.*weight \(3,\)"),
+    (lambda: ops.additive_scores(q, np.zeros((3, 2, 4)), np.zeros(4)), "additive_scores", r"key \(3, 2, 4\)"),
     (lambda: ops.dropout(q, p=1.5), "dropout", "between 0 and 1"),
     (
         lambda: ops.cosine_similarity_matrix(q[0], np.zeros((2, 5))),
