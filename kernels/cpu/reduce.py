@@ -1,15 +1,25 @@
-"""Reductions: NumPy's are one pass over memory already; the k largest by a compiled loop."""
+"""Reductions: large sums of float32 in vectors, NumPy's one pass for the rest; the k largest."""
 
 import numpy as np
 
 from .. import reference
-from ..reference import argreduce, reduce, scan
+from ..reference import argreduce, scan
+from .simd import LANES
 from .threads import LARGE
 
 __all__ = ["reduce", "argreduce", "scan", "topk"]
 
 _FEW = 64
 """Up to this k an entry is inserted into a short sorted list; beyond it sorting the row is quicker."""
+
+
+def reduce(kind, x, axes, keepdims):
+    """Sum, maximum, minimum or product over the axes."""
+    if kind == "sum" and LANES and x.dtype == np.float32 and x.size >= LARGE and axes:
+        from .reduce_vectors import sum_over
+
+        return sum_over(x, axes, keepdims)
+    return reference.reduce(kind, x, axes, keepdims)
 
 
 def topk(x, k):

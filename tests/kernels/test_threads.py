@@ -73,6 +73,11 @@ def moves(floor, x):
     return y, floor.place(x, (0, 0, 1, 1), (1, 1, 1, 1), (64, 8, 33, 35), 0), floor.concatenate([y, y], 3)
 
 
+def sums(floor, x):
+    x = np.tile(x, (1, 2, 1, 1))
+    return [floor.reduce("sum", x, axes, False) for axes in ((0, 2, 3), (0,), (3,), (0, 1, 2, 3))]
+
+
 def clipping(floor, x):
     norm, clipped = floor.clip_global_norm([np.tile(x, (4, 1, 1, 1)), x], 1.0)
     return norm, *clipped
@@ -84,7 +89,7 @@ def additive(floor, x):
     return e, *floor.additive_scores_backward(e, query, key, x[0, 0, 0])
 
 
-WORKS = [attention, additive, convolution, pooling, normalization, losses, lookups, moves, clipping]
+WORKS = [attention, additive, convolution, pooling, normalization, losses, lookups, moves, sums, clipping]
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="this machine gives Numba one thread")
