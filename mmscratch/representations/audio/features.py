@@ -15,9 +15,9 @@ import numpy as np
 
 from ..features import Features
 from .cepstrum import dct_matrix, deltas, lifter_weights, power_to_db, regression_deltas
+from .fourier import frames, pad_center, padded
 from .mel import mel_filterbank
 from .options import AudioOptions, preset
-from .fourier import frames, pad_center, padded
 from .windows import window
 
 __all__ = ["add_deltas", "log_mel", "mel_spectrogram", "mfcc", "spectrogram"]

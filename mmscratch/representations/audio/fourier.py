@@ -18,9 +18,10 @@ PADDINGS = {"constant": "constant", "reflect": "reflect", "edge": "edge"}
 
 
 def frames(x: np.ndarray, length: int, hop: int) -> np.ndarray:
-    """Overlapping pieces of a signal: (…, T) → (…, 1 + (T − length)//hop, length), a view; none if T < length.
+    """Overlapping pieces of a signal: (…, T) → (…, 1 + (T − length)//hop, length), a view.
 
     Errors     ValueError for a length or hop below 1
+    Note       a signal shorter than a piece has none
     """
     for name, value in (("length", length), ("hop", hop)):
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:

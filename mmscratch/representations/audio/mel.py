@@ -1,4 +1,4 @@
-"""The mel scale and its banks of triangles: frequency as the ear spaces it (Stevens, Volkmann & Newman, 1937).
+"""The mel scale and its banks of triangles: frequency as the ear spaces it (Stevens et al., 1937).
 
 Two scales are in use. Their numbers differ much (1 kHz is mel 15 of one, mel 1000 of the other), their banks
 little; features of one are no substitute for features of the other.
@@ -75,7 +75,7 @@ def mel_filterbank(
     high = sample_rate / 2 if high is None else high
     if not 0 <= low < high <= sample_rate / 2:
         raise ValueError(
-            f"mel_filterbank: expected 0 ≤ low < high ≤ {sample_rate / 2:g} Hz, got low {low:g}, high {high:g}"
+            f"mel_filterbank: expected 0 ≤ low < high ≤ {sample_rate / 2:g} Hz, got {low:g} and {high:g}"
         )
     if bands < 1 or fft_length < 2:
         raise ValueError(f"mel_filterbank: bands {bands} and fft_length {fft_length} are too small")

@@ -120,7 +120,7 @@ def _librosa(rate):
 
 
 def _htk(rate):
-    """The HTK Book's usual configuration: 25 ms every 10, Hamming, 26 bands of |X|, 12 coefficients and c_0."""
+    """The HTK Book's usual configuration: 26 bands of |X|, 12 coefficients, c_0 behind them."""
     return _speech(
         rate or 16000, window="hamming", power=1.0, bands=26, count=13, dct="htk", floor=1.0, last=True
     )

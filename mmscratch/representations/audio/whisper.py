@@ -12,7 +12,7 @@ __all__ = ["WHISPER", "whisper_log_mel"]
 
 SECONDS = 30
 WHISPER = AudioOptions(
-    sample_rate=16000, window_length=400, hop_length=160, fft_length=400, padding="reflect", bands=80, count=20
+    sample_rate=16000, window_length=400, hop_length=160, fft_length=400, padding="reflect", bands=80,
 )  # fmt: skip
 """25 ms every 10 at 16 kHz, 80 Slaney bands. (large-v3 has 128: ``bands=128``.)"""
 
@@ -20,7 +20,7 @@ WHISPER = AudioOptions(
 def whisper_log_mel(clips, bands: int = 80, seconds: float | None = SECONDS, dtype="float32") -> Features:
     """What Whisper's encoder is fed: Features (B, T, bands), all frames there.
 
-    clips       (T,) floats at 16 kHz, or a sequence of them; silence fills them to ``seconds``, or they are cut
+    clips       (T,) floats at 16 kHz, or a sequence of them; filled with silence or cut to ``seconds``
                 (None: as long as they are)
     Forward     s = log₁₀ max(mel, 10⁻¹⁰);  s ← max(s, max s − 8);  (s + 4)/4, the last frame dropped
     Note        its own layout is (B, bands, T)
