@@ -5,6 +5,7 @@ truth, questions and their answers are all derived from the graph, each in its o
 
 graph, sample              what a scene is, and how one is drawn
 render, relations          image, masks, boxes; left, above, bigger, nearest …
+sound                      every object a note: shape → timbre, colour → pitch, size → level, x → onset
 meaning, truth             what a caption says, and whether it holds
 grammar, realise, parse    both languages, forwards and back
 captions                   true captions with word → object links
@@ -52,6 +53,7 @@ from .questions import (
 from .relations import DEAD_ZONE, RELATIONS, direction, holds, nearest, reading_order, relation_matrix
 from .render import boxes, masks, object_rgb, render
 from .sample import sample_scene
+from .sound import LEVELS, PITCHES, export_sounds, harmonics, note, onset, render_sound
 from .splits import SPLITS, split_of
 from .targets import cell_targets, link_cells, mask_grid, object_cells
 from .truth import Truth, truth, truth_rate
@@ -68,10 +70,12 @@ __all__ = [
     "HELDOUT_PAIRS",
     "HELDOUT_QUADRANT",
     "LANGUAGES",
+    "LEVELS",
     "LoadOptions",
     "Meaning",
     "Noun",
     "Object",
+    "PITCHES",
     "Pair",
     "ParseError",
     "ProgramError",
@@ -101,8 +105,10 @@ __all__ = [
     "direction",
     "execute",
     "export_scenes",
+    "export_sounds",
     "format_priors",
     "gates",
+    "harmonics",
     "holds",
     "is_degenerate",
     "is_true",
@@ -114,8 +120,10 @@ __all__ = [
     "mask_grid",
     "masks",
     "nearest",
+    "note",
     "object_cells",
     "object_rgb",
+    "onset",
     "pair_consistency",
     "parse",
     "parse_options",
@@ -125,6 +133,7 @@ __all__ = [
     "relevance",
     "render",
     "render_all",
+    "render_sound",
     "sample_scene",
     "soft_scores",
     "split_of",
