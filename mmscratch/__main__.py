@@ -14,6 +14,15 @@ data specifications:
 """
 
 
+PRESETS = """\
+presets (the first of each is taken when none is named):
+  text     bag  tfidf  tfidf-plain                  a line is an item
+  image    scene-grid  scene-regions                a file is an item
+  audio    librosa  htk  kaldi  whisper             a file is an item; --kind mfcc, log-mel, mel,
+                                                  spectrogram, log-spectrogram
+"""
+
+
 def main(arguments=None):
     """Run one command; returns the exit code: 0, or 2 after a one-line error."""
     parser = build_parser()
@@ -122,6 +131,19 @@ def build_parser():
     s.add_argument("--force", action="store_true", help="replace what DIR holds")
     s.set_defaults(run=_data_scenes)
 
+    p = command(
+        "features",
+        _features,
+        "turn files into features (B, N, D) with a mask, as an npz file",
+        "features audio one.wav two.wav --preset kaldi --out sounds.npz\n\n" + PRESETS,
+    )
+    p.add_argument("sense", metavar="SENSE", choices=["text", "image", "audio"], help="text | image | audio")
+    p.add_argument("files", nargs="+", metavar="FILE")
+    p.add_argument("--preset", metavar="NAME")
+    p.add_argument("--kind", metavar="NAME", help="of audio: mfcc (default), log-mel, …")
+    p.add_argument("--rate", type=int, metavar="HZ", help="of audio: bring the files to this sample rate")
+    p.add_argument("--out", required=True, metavar="NPZ")
+
     command("warmup", _warmup, "compile the kernels now rather than at first use", "warmup")
     return parser
 
@@ -188,6 +210,15 @@ def _data_scenes(args):
         counts = ", ".join(f"{split[what]} {what}" for what in ("images", "captions", "questions"))
         print(f"{name}: {counts}\n{format_priors(split['priors'])}\n{format_priors(split['answers'])}")
     print(f"written to {args.out}")
+
+
+def _features(args):
+    from .tasks.extract import extract
+
+    features = extract(args.sense, args.files, args.preset, args.kind, args.rate)
+    features.save(args.out)
+    n, d = features.values.shape[1:]
+    print(f"{args.out}: values ({len(features)}, {n}, {d}), mask ({len(features)}, {n})")
 
 
 def _warmup(args):

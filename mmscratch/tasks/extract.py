@@ -1,0 +1,175 @@
+"""Files to features: what ``mmscratch features`` does. Each sense has presets; each preset says what it is.
+
+text     every line that is not empty is an item; words and their rarity are those of the given files
+image    PNG, JPEG, …; one item a file
+audio    WAV, channels averaged; one item a file
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+from ..data.errors import DataError
+from ..representations.features import Features
+from .run import RunError
+
+__all__ = ["PRESETS", "Preset", "extract"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """One way from files to Features.
+
+    about       one line for the reader
+    make        files → Features; of audio: files, kind, rate → Features
+    kinds       of audio: what it can give; the first unless another is asked for
+    """
+
+    about: str
+    make: Callable
+    kinds: tuple[str, ...] = ()
+
+
+def extract(sense, files, preset=None, kind=None, rate=None) -> Features:
+    """The features of files: one item a file, of text one a line.
+
+    sense       text, image or audio
+    preset      one of ``PRESETS[sense]``; None: the first
+    kind        of audio: mfcc, log-mel, mel, spectrogram or log-spectrogram; None: the preset's first
+    rate        of audio: Hz to which the files are brought; None: as the preset says
+    Errors      RunError for a preset, kind or rate there is not; DataError naming a file that cannot be read.
+                All files are read before anything is computed.
+    """
+    presets = PRESETS[sense]
+    chosen = presets.get(preset or next(iter(presets)))
+    if chosen is None:
+        raise RunError("--preset", f"{preset!r} is none of {sense}'s: {', '.join(presets)}")
+    if not chosen.kinds:
+        for option, given in (("--kind", kind), ("--rate", rate)):
+            if given is not None:
+                raise RunError(option, f"is for audio, got {given!r} for {sense}")
+        return chosen.make(files)
+    kind = kind or chosen.kinds[0]
+    if kind not in chosen.kinds:
+        raise RunError("--kind", f"{kind!r} is none of this preset's: {', '.join(chosen.kinds)}")
+    return chosen.make(files, kind, rate)
+
+
+# ── text ─────────────────────────────────────────────────────────────────────────────────────────
+def _lines(files):
+    from ..data.files import read_text
+
+    lines = []
+    for file in files:
+        found = [line for line in read_text(file).splitlines() if line.strip()]
+        if not found:
+            raise DataError(file, "holds no line of text")
+        lines += found
+    return lines
+
+
+def _bag(files):
+    from ..representations.text import BagOfWords
+
+    lines = _lines(files)
+    return BagOfWords().fit(lines).encode(lines)
+
+
+def _tfidf(convention):
+    def make(files):
+        from ..representations.text import TFIDF
+
+        lines = _lines(files)
+        return TFIDF(convention).fit(lines).encode(lines)
+
+    return make
+
+
+# ── image ────────────────────────────────────────────────────────────────────────────────────────
+def _pictures(files, side):
+    import numpy as np
+
+    from ..data.image import read_image, to_float
+
+    return to_float(np.stack([read_image(file, size=side) for file in files]))
+
+
+def _scene_grid(files):
+    """The grid of the scenes' own network: (B, 64, 128), cells row by row."""
+    from ..autograd import no_grad
+    from ..models.scene_cnn import load_pretrained
+    from ..tensor import Tensor
+
+    pictures = _pictures(files, 64)
+    with no_grad():
+        grid = load_pretrained().features(Tensor(pictures)).numpy()
+    return Features.stack(grid.reshape(*grid.shape[:2], -1).transpose(0, 2, 1))
+
+
+def _scene_regions(files):
+    """The eight cells most likely to hold an object, with their places: (B, 8, 130)."""
+    from ..models.scene_cnn import load_pretrained
+
+    return Features.stack(load_pretrained().regions(_pictures(files, 64))[0])
+
+
+# ── audio ────────────────────────────────────────────────────────────────────────────────────────
+def _clips(files, sample_rate=None):
+    """The samples of all files, and their rate; RunError where it is not one, and none was asked for."""
+    from ..data.audio import read_wav
+
+    sounds = [read_wav(file, sample_rate) for file in files]
+    for file, sound in zip(files, sounds, strict=True):
+        if sound.sample_rate != sounds[0].sample_rate:
+            came, first = f"{sound.sample_rate} Hz", f"{files[0]} {sounds[0].sample_rate} Hz"
+            raise RunError(file, f"has {came}, {first}; --rate brings them to one")
+    return [sound.samples for sound in sounds], sounds[0].sample_rate
+
+
+def _toolkit(name, own_rate=None):
+    def make(files, kind, rate):
+        from ..representations import audio
+
+        clips, rate = _clips(files, rate or own_rate)
+        kinds = {
+            "mfcc": audio.mfcc,
+            "log-mel": audio.log_mel,
+            "mel": audio.mel_spectrogram,
+            "spectrogram": audio.spectrogram,
+            "log-spectrogram": functools.partial(audio.spectrogram, log=True),
+        }
+        return kinds[kind](clips, audio.preset(name, rate))
+
+    return make
+
+
+def _whisper(files, kind, rate):
+    from ..representations import audio
+
+    if rate not in (None, audio.WHISPER.sample_rate):
+        raise RunError("--rate", f"Whisper hears {audio.WHISPER.sample_rate} Hz, not {rate}")
+    return audio.whisper_log_mel(_clips(files, audio.WHISPER.sample_rate)[0])
+
+
+_KINDS = ("mfcc", "log-mel", "mel", "spectrogram", "log-spectrogram")
+
+PRESETS = {
+    "text": {
+        "bag": Preset("bag of words: counts", _bag),
+        "tfidf": Preset("counts by rarity, scikit-learn's convention", _tfidf("smooth")),
+        "tfidf-plain": Preset("counts by rarity, the papers' ln(N / df)", _tfidf("plain")),
+    },
+    "image": {
+        "scene-grid": Preset("the scenes' own network, 8 × 8 cells", _scene_grid),
+        "scene-regions": Preset("its eight likeliest objects, with their places", _scene_regions),
+    },
+    "audio": {
+        "librosa": Preset(
+            "brought to 22,050 Hz; Slaney's bands, decibels", _toolkit("librosa", 22050), _KINDS
+        ),
+        "htk": Preset("HTK's mel bands and cosine transform", _toolkit("htk"), _KINDS),
+        "kaldi": Preset("Kaldi's frames, windows and bands", _toolkit("kaldi"), _KINDS),
+        "whisper": Preset("30 s as Whisper's encoder hears them", _whisper, ("log-mel",)),
+    },
+}
+"""Sense → name → preset; the first of each is the one taken when none is named."""
