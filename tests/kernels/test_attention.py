@@ -147,3 +147,27 @@ def test_a_nan_comes_through(floor, dtype):
     out = floor.attention(q, k, v, None, False, scale)[0]
     assert np.all(np.isnan(out[0, 0, 1]))
     assert np.isnan(out).sum() == out.shape[-1]
+
+
+@pytest.mark.parametrize("kind", ["none", "causal", "full", "additive"])
+def test_errors_in_float32(served, kind):
+    """As kernels/cpu/attention_vectors.py states them, for queries and keys ~ N(0, 1), scale 1/√D."""
+    rng = np.random.default_rng(5)
+    batch, groups, queries, keys, depth, width = 2, 3, 40, 300, 64, 48
+    exact = [
+        rng.standard_normal((batch, groups, *s)) for s in ((queries, depth), (keys, depth), (keys, width))
+    ]
+    exact = [x.astype(np.float32).astype(np.float64) for x in exact]
+    mask = masks(kind, batch, groups, queries, keys, rng)
+    narrow = [x.astype(np.float32) for x in exact]
+    given = mask.astype(np.float32) if mask is not None and mask.dtype != bool else mask
+    exact_mask = given.astype(np.float64) if given is not None and given.dtype != bool else given
+    o, p = served.attention(*narrow, given, kind == "causal", depth**-0.5)
+    wanted_o, wanted_p = reference.attention(*exact, exact_mask, kind == "causal", depth**-0.5)
+    assert np.abs(p - wanted_p).max() < 3e-6 * wanted_p.max()
+    assert np.abs(o - wanted_o).max() < 3e-6 * np.abs(exact[2]).max()
+    do = rng.standard_normal(o.shape).astype(np.float32)
+    got = served.attention_backward(do, *narrow, p, depth**-0.5)
+    wanted = reference.attention_backward(do.astype(np.float64), *exact, wanted_p, depth**-0.5)
+    for g, w in zip(got, wanted, strict=True):
+        assert np.abs(g - w).max() < 3e-6 * np.abs(w).max()
