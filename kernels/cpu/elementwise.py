@@ -1,5 +1,7 @@
 """Scalar formulas applied everywhere: NumPy where that is one pass over memory, compiled loops where not."""
 
+import functools
+
 import numpy as np
 from numpy import asarray
 
@@ -44,19 +46,24 @@ def map(formula, *operands):
 
 def _compiled(formula, operands, large):
     """By a compiled loop, if there is one for these operands, one of them the large array; else None."""
+    pattern = _pattern(operands, large)
+    run = _loop_for(formula, pattern, large.dtype)
+    return None if run is None else run(formula, pattern, operands, large)
+
+
+@functools.cache
+def _loop_for(formula, pattern, dtype):
+    """What runs compiled loops, or None if there is none. (Remembered: to look it up takes 3 µs a call.)"""
     if formula in _ONE_PASS:
         from .simd import LANES
 
-        if not LANES or large.dtype != _FLOAT32:
+        if not LANES or dtype != _FLOAT32:
             return None
-    elif formula not in _SEVERAL_PASSES or large.dtype not in (_FLOAT32, _FLOAT64):
-        return None
-    pattern = _pattern(operands, large)
-    if pattern is None:
+    elif formula not in _SEVERAL_PASSES or dtype not in (_FLOAT32, _FLOAT64):
         return None
     from . import elementwise_loops as loops
 
-    return loops.map(formula, pattern, operands, large) if pattern in loops.PATTERNS else None
+    return loops.map if pattern in loops.PATTERNS else None
 
 
 def _pattern(operands, large):
