@@ -50,7 +50,7 @@ class DigitSettings:
     smoothing: float = 0.1
     warp: float = 0.15
     equaliser: float = 0.1
-    noise: float = 0.0
+    noise: float = -1.0
 
     def __post_init__(self):
         if self.normalise not in ("utterance", "speaker"):
