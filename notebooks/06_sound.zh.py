@@ -112,9 +112,8 @@ print("Hann², four times a hop of N/4 apart, sums to", total.min().round(6), "�
 
 # %%
 for f in (200, 1000, 4000):
-    print(
-        f"{f:5} Hz = {audio.hz_to_mel(f, 'htk'):7.1f} mel (HTK) = {audio.hz_to_mel(f, 'slaney'):5.2f} mel (Slaney)"
-    )
+    htk, slaney = (audio.hz_to_mel(f, scale) for scale in ("htk", "slaney"))
+    print(f"{f:5} Hz = {htk:7.1f} mel (HTK) = {slaney:5.2f} mel (Slaney)")
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 2.6))
 hertz = np.arange(129) * RATE / 256
 for norm, ax in zip((None, "slaney"), axes, strict=True):
@@ -167,9 +166,8 @@ print("all other coefficients by less than 1e-3:", abs(change[1:]).max() < 1e-3)
 # %%
 for name in audio.PRESETS:
     found = audio.mfcc(x, audio.preset(name, RATE)).values[0]
-    print(
-        f"{name:8} {found.shape[0]:3} frames × {found.shape[1]} coefficients, from {found.min():8.1f} to {found.max():6.1f}"
-    )
+    size, low, high = found.shape, found.min(), found.max()
+    print(f"{name:8} {size[0]:3} frames × {size[1]} coefficients, from {low:8.1f} to {high:6.1f}")
 
 # %% [markdown]
 # ## 6 · 音色还剩多少，音高还剩多少？
@@ -244,7 +242,7 @@ checks.cut(cut)
 
 
 # %%
-def triangle(f, low, peak, high):
+def band_weights(f, low, peak, high):
     """Weights of one band."""
     ### BEGIN SOLUTION
     return np.maximum(0, np.minimum((f - low) / (peak - low), (high - f) / (high - peak)))
@@ -252,7 +250,7 @@ def triangle(f, low, peak, high):
 
 
 # %%
-checks.triangle(triangle)
+checks.band_weights(band_weights)
 
 # %% [markdown]
 # **6.3** 信号 `x` 每秒 `rate` 个采样点，其中哪个频率（赫兹）的幅度最大？平均值不算：它落在第 0 格，不是音。

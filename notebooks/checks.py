@@ -380,7 +380,7 @@ def cut(ask):
 
 
 @exercise("Two straight lines, (f − low)/(peak − low) and (high − f)/(high − peak): which holds where?")
-def triangle(ask):
+def band_weights(ask):
     f = np.array([0.0, 100, 150, 200, 300, 400, 500, 900])
     got = _array("f (8,)", ask(f, 100.0, 200.0, 500.0), (8,))
     right = np.array([0, 0, 0.5, 1, 2 / 3, 1 / 3, 0, 0])

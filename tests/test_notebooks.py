@@ -342,7 +342,7 @@ WRONG = {
         lambda x, n, h: np.array([x[s - 1 : s - 1 + n] for s in range(1, len(x) - n + 2, h)]) - 1,
         lambda x, n, h: np.array([x[s : s + n] for s in range(0, len(x) - n + 1, n)]),
     ],
-    "triangle": [
+    "band_weights": [
         lambda f, a, b, c: np.minimum((f - a) / (b - a), (c - f) / (c - b)),
         lambda f, a, b, c: np.maximum(0, np.maximum((f - a) / (b - a), (c - f) / (c - b))),
         lambda f, a, b, c: np.maximum(0, 1 - abs(f - (a + c) / 2) / ((c - a) / 2)),

@@ -49,9 +49,7 @@ class SpokenDigits:
         """Those that a mask or a list of numbers chooses."""
         rows = np.arange(len(self))[chosen]
         clips = tuple(self.clips[i] for i in rows)
-        return SpokenDigits(
-            clips, self.digits[rows], self.speakers[rows], self.takes[rows], self.sample_rate
-        )
+        return SpokenDigits(clips, self.digits[rows], self.speakers[rows], self.takes[rows], self.sample_rate)
 
 
 def load_fsdd(path: str | os.PathLike) -> SpokenDigits:

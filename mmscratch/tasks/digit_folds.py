@@ -3,8 +3,9 @@
     python -m mmscratch.tasks.digit_folds recordings.zip --seeds 3
 
 Each fold trains on all speakers but one and is judged once on that one. Rows: always the most frequent digit;
-logistic regression on pooled MFCC; the network; both with clips normalised by themselves ("utterance"), and by
-all of their speaker's clips ("speaker": no label is used, but more than one clip of a new speaker is needed).
+logistic regression on pooled MFCC; the network; both with clips normalised by themselves ("utterance"), and
+by all of their speaker's clips ("speaker": no label is used, but more than one clip of a new speaker is
+needed).
 
     python -m mmscratch.tasks.digit_folds recordings.zip --choose equaliser=0.1 equaliser=0.3
 
@@ -76,8 +77,8 @@ def linear_baseline(digits, by="utterance", parts=8):
     """Kaldi's 13 MFCC, their means over each eighth of the clip, logistic regression: {speaker: accuracy}.
 
     Forward    min ½‖W‖² + Σ cross-entropy(softmax(W x + b)), by L-BFGS; x standardised by the training clips
-    by         "utterance": c_0 less its mean over the clip, so that loudness says nothing; "speaker": all of x
-               standardised by the speaker's clips besides
+    by         "utterance": c_0 less its mean over the clip, so that loudness says nothing; "speaker": all
+               of x standardised by the speaker's clips besides
     """
     features = mfcc(digits.clips, preset("kaldi", digits.sample_rate, energy=None), "float64")
     clips = [features.values[i, : features.lengths[i]] for i in range(len(digits))]

@@ -41,7 +41,7 @@ class DigitSettings:
 
     held_out: str = "theo"
     normalise: str = "utterance"
-    epochs: int = 20
+    epochs: int = 16
     batch_size: int = 64
     lr: float = 4e-3
     weight_decay: float = 0.01
