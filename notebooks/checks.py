@@ -361,3 +361,67 @@ def blind_accuracy(ask):
     _require(abs(got - 4 / 5) > 1e-9, "the majority was taken from test: that is peeking; learn from train")
     _require(abs(got - 3 / 4) > 1e-9 and abs(got - 1) > 1e-9, "every test question counts, the unseen too")
     _require(abs(got - 3 / 5) < 1e-9, f"expected 0.6 on the check's questions, got {got:.3g}")
+
+
+# ── lesson 6, sound ─────────────────────────────────────────────────────────────────────────────
+@exercise("Frame t is x[t·hop : t·hop + length]; the last one ends at or before the end of x.")
+def cut(ask):
+    x = np.arange(10.0)
+    got = np.asarray(ask(x, 4, 3))
+    _require(got.dtype != object and got.ndim == 2, f"expected an array (frames, length), got {got.shape}")
+    right = np.stack([x[0:4], x[3:7], x[6:10]])
+    _require(got.shape != (4, 3), "the array is turned round: one row a frame")
+    _require(got.shape != (2, 4), "a frame is missing at the end: the last may end with the signal itself")
+    _require(got.shape[0] != 4, "there are too many frames: the last ones do not lie wholly inside")
+    _require(not _close(got[:, 1:], right[:, :-1]), "every frame begins one sample too early")
+    _require(_close(got, right), f"length 4, hop 3 of 0 … 9: expected {right.tolist()}, got {got.tolist()}")
+    _require(np.asarray(ask(x, 4, 4)).shape == (2, 4), "length 4, hop 4 of ten samples: two frames")
+    _require(_close(np.asarray(ask(x, 2, 5)), [[0, 1], [5, 6]]), "a hop longer than the frame leaves gaps")
+
+
+@exercise("Two straight lines, (f − low)/(peak − low) and (high − f)/(high − peak): which holds where?")
+def band_weights(ask):
+    f = np.array([0.0, 100, 150, 200, 300, 400, 500, 900])
+    got = _array("f (8,)", ask(f, 100.0, 200.0, 500.0), (8,))
+    right = np.array([0, 0, 0.5, 1, 2 / 3, 1 / 3, 0, 0])
+    _require(got.min() >= 0, "weights below 0: beyond low and high the band hears nothing")
+    _require(got.max() <= 1, "weights above 1: take the smaller of the two lines, not the greater")
+    _require(got[3] == 1, f"at the peak the weight is 1, not {got[3]:g}")
+    _require(not _close(got[4], 0.25) and not _close(got[4], 0.5), "the falling side goes from peak to high")
+    _require(_close(got, right), f"expected {right.round(3).tolist()}, got {got.round(3).tolist()}")
+
+
+@exercise("np.fft.rfft of the signal without its mean; bin k of N samples is k · rate / N hertz.")
+def loudest(ask):
+    t = np.arange(1000) / 2000
+    tone = np.sin(2 * np.pi * 440 * t)
+    got = float(ask(tone, 2000))
+    _require(abs(got - 220) > 1e-6, "this is the number of the bin; a bin is rate / N hertz wide")
+    _require(abs(got - 440) < 1e-6, f"a tone of 440 Hz, 1000 samples at 2000 a second: got {got:g}")
+    got = float(ask(tone + 5, 2000))
+    _require(
+        got > 4, "a constant was added, and the loudest is now near 0 Hz: take the mean away, leave bin 0"
+    )
+    _require(abs(got - 440) < 1e-6, f"440 Hz and a constant: got {got:g}")
+    t = np.arange(4000) / 8000
+    got = float(ask(np.sin(2 * np.pi * 110 * t) + 0.5 * np.sin(2 * np.pi * 330 * t), 8000))
+    _require(abs(got - 330) > 1e-6, "that is the highest peak in hertz, not the greatest magnitude")
+    _require(abs(got - 110) < 1e-6, f"110 Hz at 8000 samples a second: got {got:g}")
+
+
+@exercise("Rows √(2/M)·cos(πk(j + ½)/M); the first is smaller by √½.")
+def cepstrum(ask):
+    m = np.array([1.0, 3.0, 2.0, -1.0])
+    k, j = np.arange(4)[:, None], np.arange(4)
+    rows = np.cos(np.pi * k * (j + 0.5) / 4)
+    right = np.sqrt([1 / 4, 1 / 2, 1 / 2, 1 / 2]) * (rows @ m)
+    got = _array("m (4,), count 4", ask(m, 4), (4,))
+    _require(not _close(got, np.sqrt(1 / 2) * (rows @ m)), "c0 has a scale of its own: √(1/M)")
+    _require(not _close(got, rows @ m), "the scales s_k are missing")
+    _require(not _close(got[1:], (np.sqrt(1 / 2) * np.cos(np.pi * k * j / 4) @ m)[1:]), "j + ½, not j")
+    _require(
+        not _close(got[1:], (np.sqrt(1 / 2) * np.sin(np.pi * k * (j + 0.5) / 4) @ m)[1:]), "cos, not sin"
+    )
+    _require(_close(got, right), f"expected {right.round(4).tolist()}, got {got.round(4).tolist()}")
+    few = _array("m (4,), count 2", ask(m, 2), (2,))
+    _require(_close(few, right[:2]), "count says how many are kept, M stays the length of m")

@@ -225,6 +225,11 @@ def cosines(q, rows):
     return rows @ q / np.maximum(np.linalg.norm(rows, axis=1), 1e-12)
 
 
+def cosines_of(m, count, shift):
+    k, j = np.arange(count)[:, None], np.arange(len(m))
+    return np.cos(np.pi * k * (j + shift) / len(m)) @ m
+
+
 def box(mask):
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     return columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
@@ -329,6 +334,33 @@ WRONG = {
         lambda dy, shape: dy[:, :1],
         lambda dy, shape: dy.sum(tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True),
         lambda dy, shape: dy.sum(tuple(range(dy.ndim - len(shape)))),
+    ],
+    "cut": [
+        lambda x, n, h: np.array([x[s : s + n] for s in range(0, len(x) - n + 1, h)]).T[:, :3],
+        lambda x, n, h: np.array([x[s : s + n] for s in range(0, len(x) - n, h)]),
+        lambda x, n, h: np.array([np.resize(x[s : s + n], n) for s in range(0, len(x), h)]),
+        lambda x, n, h: np.array([x[s - 1 : s - 1 + n] for s in range(1, len(x) - n + 2, h)]) - 1,
+        lambda x, n, h: np.array([x[s : s + n] for s in range(0, len(x) - n + 1, n)]),
+    ],
+    "band_weights": [
+        lambda f, a, b, c: np.minimum((f - a) / (b - a), (c - f) / (c - b)),
+        lambda f, a, b, c: np.maximum(0, np.maximum((f - a) / (b - a), (c - f) / (c - b))),
+        lambda f, a, b, c: np.maximum(0, 1 - abs(f - (a + c) / 2) / ((c - a) / 2)),
+        lambda f, a, b, c: np.maximum(0, np.minimum((f - a) / (b - a), (c - f) / (c - a))),
+        lambda f, a, b, c: np.maximum(0, np.minimum(1, np.minimum((f - a) / (b - a), (c - f) / 400))),
+    ],
+    "loudest": [
+        lambda x, rate: 1 + abs(np.fft.rfft(x))[1:].argmax(),
+        lambda x, rate: abs(np.fft.rfft(x * np.hanning(len(x)))).argmax() * rate / len(x),
+        lambda x, rate: (1 + abs(np.fft.rfft(x))[1:].argmax()) * rate / 1000,
+        lambda x, rate: abs(np.fft.rfft(x))[1:].argmax() * rate / len(x),
+        lambda x, rate: np.flatnonzero(abs(np.fft.rfft(x - x.mean())) > 50)[-1] * rate / len(x),
+    ],
+    "cepstrum": [
+        lambda m, n: np.sqrt(2 / len(m)) * cosines_of(m, n, 0.5),
+        lambda m, n: cosines_of(m, n, 0.5),
+        lambda m, n: np.r_[np.sqrt(0.5), np.ones(n - 1)] * np.sqrt(2 / len(m)) * cosines_of(m, n, 0.0),
+        lambda m, n: np.r_[np.sqrt(0.5), np.ones(n - 1)] * np.sqrt(2 / n) * cosines_of(m[:n], n, 0.5),
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip

@@ -1,0 +1,49 @@
+"""A small convolutional network over log-mel pictures."""
+
+from ... import nn, ops
+
+__all__ = ["SoundCNN"]
+
+
+class SoundCNN(nn.Module):
+    """Pictures of sound → features, and class logits.
+
+    Forward    a = three times relu(norm(conv 3 × 3)), max-pool 2 × 2 after the first two (C, T/4, F/4);
+               f = means of a over each of ``parts`` parts of the time;  logits = W dropout(f) + b
+    Shapes     x (B, T, F) → logits (B, classes); ``features``: (B, C·parts·(F/4))
+    Source     LeCun et al., 1998; for spectrograms: Abdel-Hamid et al., 2014
+    Note       nothing is pooled over all frequencies: a formant is told by where it stands
+    """
+
+    def __init__(
+        self, classes, frames=48, bands=32, channels=(16, 32, 64), parts=4, dropout=0.3, generator=None
+    ):
+        if frames % (4 * parts) or bands % 4:
+            raise ValueError(
+                f"SoundCNN: frames must be a multiple of 4·parts = {4 * parts} and bands of 4, "
+                f"got {frames} and {bands}"
+            )
+        self.frames, self.bands = frames, bands
+        c1, c2, c3 = channels
+        self.conv1 = nn.Conv2d(1, c1, 3, padding=1, bias=False, generator=generator)
+        self.norm1 = nn.BatchNorm2d(c1)
+        self.conv2 = nn.Conv2d(c1, c2, 3, padding=1, bias=False, generator=generator)
+        self.norm2 = nn.BatchNorm2d(c2)
+        self.conv3 = nn.Conv2d(c2, c3, 3, padding=1, bias=False, generator=generator)
+        self.norm3 = nn.BatchNorm2d(c3)
+        self.mean = nn.AvgPool2d((frames // 4 // parts, 1))
+        self.dropout = nn.Dropout(dropout, generator=generator)
+        self.classify = nn.Linear(c3 * parts * (bands // 4), classes, generator=generator)
+
+    def features(self, x):
+        """(B, T, F) → (B, C·parts·(F/4))."""
+        if x.ndim != 3 or tuple(x.shape[1:]) != (self.frames, self.bands):
+            raise ValueError(f"SoundCNN: x must be (B, {self.frames}, {self.bands}), got {tuple(x.shape)}")
+        x = x.unsqueeze(1)
+        x = ops.max_pool2d(ops.relu(self.norm1(self.conv1(x))), kernel_size=2)
+        x = ops.max_pool2d(ops.relu(self.norm2(self.conv2(x))), kernel_size=2)
+        x = self.mean(ops.relu(self.norm3(self.conv3(x))))
+        return ops.flatten(x, start=1)
+
+    def forward(self, x):
+        return self.classify(self.dropout(self.features(x)))

@@ -1,0 +1,180 @@
+"""Spoken digits, leave-one-speaker-out: the table of all folds and seeds, with its floors.
+
+    python -m mmscratch.tasks.digit_folds recordings.zip --seeds 3
+
+Each fold trains on all speakers but one and is judged once on that one. Rows: always the most frequent digit;
+logistic regression on pooled MFCC; the network; both with clips normalised by themselves ("utterance"), and
+by all of their speaker's clips ("speaker": no label is used, but more than one clip of a new speaker is
+needed).
+
+    python -m mmscratch.tasks.digit_folds recordings.zip --choose equaliser=0.1 equaliser=0.3
+
+judges settings for each fold within its training speakers alone: every one of them is left out in turn, and
+whom the fold holds out is never heard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from ..data.errors import DataError
+from ..data.fsdd import load_fsdd
+from ..metrics.classification import majority_baseline
+from ..representations.audio import mfcc, preset
+from .digits import DigitSettings, learn, pictures, predictions
+from .run import RunError, settings_from
+
+__all__ = ["choose", "folds", "linear_baseline", "main"]
+
+
+def folds(digits, settings, seeds, report=lambda *_: None):
+    """Accuracy of the network on each speaker, trained on the others: {speaker: [of each seed]}."""
+    x = pictures(digits, settings.normalise)
+    found = {}
+    for name in digits.names:
+        held = digits.speakers == name
+        found[name] = []
+        for seed in range(seeds):
+            model = learn(x[~held], digits.digits[~held], settings, seed)
+            found[name].append(_right(model, x[held], digits.digits[held]))
+            report(name, seed, found[name][-1])
+    return found
+
+
+def choose(digits, candidates, report=lambda *_: None):
+    """For each fold the mean accuracy of each candidate over its training speakers, each left out in turn.
+
+    candidates   settings; returns {speaker: [of each candidate]}
+    Note         two trainings that leave the same two speakers out are one, so n speakers ask for
+                 n(n − 1)/2 trainings a candidate
+    """
+    names = digits.names
+    found = {name: [] for name in names}
+    for settings in candidates:
+        x, inner = pictures(digits, settings.normalise), {name: [] for name in names}
+        for out in itertools.combinations(names, 2):
+            heard = ~np.isin(digits.speakers, out)
+            model = learn(x[heard], digits.digits[heard], settings, 0)
+            for fold, validated in (out, out[::-1]):
+                chosen = digits.speakers == validated
+                inner[fold].append(_right(model, x[chosen], digits.digits[chosen]))
+                report(fold, validated, inner[fold][-1])
+        for name in names:
+            found[name].append(float(np.mean(inner[name])))
+    return found
+
+
+def _right(model, x, wanted):
+    return float((predictions(model, x) == wanted).mean())
+
+
+def linear_baseline(digits, by="utterance", parts=8):
+    """Kaldi's 13 MFCC, their means over each eighth of the clip, logistic regression: {speaker: accuracy}.
+
+    Forward    min ½‖W‖² + Σ cross-entropy(softmax(W x + b)), by L-BFGS; x standardised by the training clips
+    by         "utterance": c_0 less its mean over the clip, so that loudness says nothing; "speaker": all
+               of x standardised by the speaker's clips besides
+    """
+    features = mfcc(digits.clips, preset("kaldi", digits.sample_rate, energy=None), "float64")
+    clips = [features.values[i, : features.lengths[i]] for i in range(len(digits))]
+    for c in clips:
+        c[:, 0] -= c[:, 0].mean()
+    x = np.array([np.concatenate([p.mean(0) for p in np.array_split(c, parts)]) for c in clips])
+    if by == "speaker":
+        for name in digits.names:
+            own = digits.speakers == name
+            x[own] = (x[own] - x[own].mean(0)) / x[own].std(0)
+    found = {}
+    for name in digits.names:
+        held = digits.speakers == name
+        z = (x - x[~held].mean(0)) / x[~held].std(0)
+        w = logistic_regression(z[~held], digits.digits[~held])
+        found[name] = float(((z[held] @ w[:-1] + w[-1]).argmax(1) == digits.digits[held]).mean())
+    return found
+
+
+def logistic_regression(x, labels, penalty=1.0):
+    """Weights (D + 1, classes), the last row the bias; the bias is not penalised."""
+    from scipy.optimize import minimize
+
+    classes = labels.max() + 1
+    x1, wanted = np.c_[x, np.ones(len(x))], np.eye(classes)[labels]
+    there = np.r_[np.full(x.shape[1], penalty), 0.0][:, None]
+
+    def loss_and_gradient(flat):
+        w = flat.reshape(-1, classes)
+        logits = x1 @ w
+        logits -= logits.max(1, keepdims=True)
+        log_sum = np.log(np.exp(logits).sum(1, keepdims=True))
+        loss = (wanted * (log_sum - logits)).sum() + 0.5 * (there * w * w).sum()
+        return loss, (x1.T @ (np.exp(logits - log_sum) - wanted) + there * w).ravel()
+
+    start = np.zeros(x1.shape[1] * classes)
+    return minimize(
+        loss_and_gradient, start, jac=True, method="L-BFGS-B", options={"maxiter": 1000}
+    ).x.reshape(-1, classes)
+
+
+def main(arguments=None) -> int:
+    """Run the command; the exit code: 0, or 2 for a bad file or option."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mmscratch.tasks.digit_folds", description="Spoken digits, leave-one-speaker-out."
+    )
+    parser.add_argument("recordings", metavar="PATH", type=Path, help="recordings.zip, or a folder of WAV")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1")
+    parser.add_argument("--normalise", nargs="+", choices=["utterance", "speaker"],
+                        default=["utterance", "speaker"])  # fmt: skip
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="as mmscratch train digits")
+    parser.add_argument("--choose", nargs="+", metavar="KEY=VALUE[,…]", help="judge these settings instead")
+    args = parser.parse_args(arguments)
+    try:
+        return _run(args)
+    except (DataError, RunError, OSError) as error:
+        print(f"digit_folds: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(args):
+    if args.seeds < 1:
+        raise RunError("--seeds", f"expected at least 1, got {args.seeds}")
+    settings = {by: settings_from(DigitSettings, [*args.set, f"normalise={by}"]) for by in args.normalise}
+    digits = load_fsdd(args.recordings)
+    if len(digits.names) < 3:
+        raise DataError(args.recordings, f"has the speakers {', '.join(digits.names)}, expected 3 or more")
+    print(f"{'':34}", *(f"{name:>9}" for name in digits.names), "     mean", flush=True)
+    if args.choose:
+        for by in settings:
+            sets = [[*args.set, *item.split(","), f"normalise={by}"] for item in args.choose]
+            found = choose(digits, [settings_from(DigitSettings, s) for s in sets])
+            for number, item in enumerate(args.choose):
+                _row(f"{by}, {item}", {name: found[name][number] for name in found})
+        return 0
+    majority = {
+        name: majority_baseline(
+            digits.digits[digits.speakers != name], digits.digits[digits.speakers == name]
+        )
+        for name in digits.names
+    }
+    _row("majority", majority)
+    for by in settings:
+        _row(f"MFCC, logistic, per {by}", linear_baseline(digits, by))
+    for by, each in settings.items():
+        found = folds(digits, each, args.seeds)
+        _row(f"network, per {by}", {name: float(np.mean(found[name])) for name in found})
+        by_seed = np.mean([found[name] for name in found], axis=0)
+        print(f"{'  means of the seeds':34}", *(f"{100 * v:8.1f}%" for v in by_seed), flush=True)
+    return 0
+
+
+def _row(title, of):
+    values = [*of.values(), float(np.mean([*of.values()]))]
+    print(f"{title:34}", *(f"{100 * v:8.1f}%" for v in values), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
