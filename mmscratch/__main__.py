@@ -122,6 +122,27 @@ def build_parser():
     s.add_argument("--force", action="store_true", help="replace what DIR holds")
     s.set_defaults(run=_data_scenes)
 
+    p = command("weights", None, "look into files of weights, and fetch published ones", "weights list")
+    actions = p.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name, run, text, example):
+        a = actions.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"example: mmscratch weights {example}",
+        )
+        a.set_defaults(run=run)
+        return a
+
+    a = action("inspect", _weights_inspect, "list the arrays of a file", "inspect vgg16.pth")
+    a.add_argument("file", metavar="FILE", help="safetensors, npz, or PyTorch's .pth, .pt, .bin")
+    action("list", _weights_list, "list the weights known by name", "list")
+    a = action("download", _weights_download, "fetch weights, checked by their sha256", "download resnet18")
+    a.add_argument("name", metavar="NAME", help="one of mmscratch weights list")
+    a.add_argument("--out", metavar="DIR", help="where to (default: the cache, MMSCRATCH_WEIGHTS_DIR)")
+    a.add_argument("--quiet", action="store_true", help="no progress bar")
+
     command("warmup", _warmup, "compile the kernels now rather than at first use", "warmup")
     return parser
 
@@ -188,6 +209,24 @@ def _data_scenes(args):
         counts = ", ".join(f"{split[what]} {what}" for what in ("images", "captions", "questions"))
         print(f"{name}: {counts}\n{format_priors(split['priors'])}\n{format_priors(split['answers'])}")
     print(f"written to {args.out}")
+
+
+def _weights_inspect(args):
+    from .weights import describe
+
+    print(describe(args.file))
+
+
+def _weights_list(args):
+    from .weights import list_zoo
+
+    print(list_zoo())
+
+
+def _weights_download(args):
+    from .weights import download
+
+    print(download(args.name, args.out, progress=not args.quiet))
 
 
 def _warmup(args):
