@@ -10,6 +10,7 @@ data specifications:
   scenes[:key=value,…]   the embedded world, e.g. scenes:train=6000,level=1,lang=en
   shapeworld:DIR         ShapeWorld example images and captions
   coco:DIR               a folder in the COCO captions format (as `mmscratch data scenes` writes)
+  mnist:PATH             MNIST's IDX files or an npz file (for train digits)
   flickr8k:DIR           Flickr8k.token.txt, its split lists and Images/
 """
 
@@ -82,7 +83,8 @@ def build_parser():
         "train a model",
         "train caption --data scenes:level=1 --out runs/caption --set steps=400\n\n" + DATA,
     )
-    p.add_argument("task", metavar="TASK", choices=["caption", "attributes"], help="caption | attributes")
+    p.add_argument("task", metavar="TASK", choices=["caption", "attributes", "digits"],
+                   help="caption | attributes | digits")  # fmt: skip
     p.add_argument("--data", metavar="SPEC", help="what to train on (with --resume: as the run says)")
     p.add_argument("--out", required=True, metavar="RUN", help="the run's folder")
     p.add_argument("--seed", type=int, default=None)
