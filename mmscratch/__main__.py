@@ -11,6 +11,7 @@ data specifications:
   shapeworld:DIR         ShapeWorld example images and captions
   coco:DIR               a folder in the COCO captions format (as `mmscratch data scenes` writes)
   fsdd:PATH              spoken digits: recordings.zip, or a folder of DIGIT_SPEAKER_TAKE.wav (task digits)
+  mnist:PATH             MNIST's IDX files or an npz file (for train digits)
   flickr8k:DIR           Flickr8k.token.txt, its split lists and Images/
 """
 
@@ -146,6 +147,27 @@ def build_parser():
     p.add_argument("--rate", type=int, metavar="HZ", help="of audio: bring the files to this sample rate")
     p.add_argument("--out", required=True, metavar="NPZ")
 
+    p = command("weights", None, "look into files of weights, and fetch published ones", "weights list")
+    actions = p.add_subparsers(metavar="ACTION", required=True)
+
+    def action(name, run, text, example):
+        a = actions.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            epilog=f"example: mmscratch weights {example}",
+        )
+        a.set_defaults(run=run)
+        return a
+
+    a = action("inspect", _weights_inspect, "list the arrays of a file", "inspect vgg16.pth")
+    a.add_argument("file", metavar="FILE", help="safetensors, npz, or PyTorch's .pth, .pt, .bin")
+    action("list", _weights_list, "list the weights known by name", "list")
+    a = action("download", _weights_download, "fetch weights, checked by their sha256", "download resnet18")
+    a.add_argument("name", metavar="NAME", help="one of mmscratch weights list")
+    a.add_argument("--out", metavar="DIR", help="where to (default: the cache, MMSCRATCH_WEIGHTS_DIR)")
+    a.add_argument("--quiet", action="store_true", help="no progress bar")
+
     command("warmup", _warmup, "compile the kernels now rather than at first use", "warmup")
     return parser
 
@@ -221,6 +243,24 @@ def _features(args):
     features.save(args.out)
     n, d = features.values.shape[1:]
     print(f"{args.out}: values ({len(features)}, {n}, {d}), mask ({len(features)}, {n})")
+
+
+def _weights_inspect(args):
+    from .weights import describe
+
+    print(describe(args.file))
+
+
+def _weights_list(args):
+    from .weights import list_zoo
+
+    print(list_zoo())
+
+
+def _weights_download(args):
+    from .weights import download
+
+    print(download(args.name, args.out, progress=not args.quiet))
 
 
 def _warmup(args):

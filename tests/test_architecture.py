@@ -33,7 +33,7 @@ STOREYS = {
     "mmscratch.tasks": 7,
     "mmscratch.__main__": 8,
 }
-WINGS = {"mmscratch.data", "mmscratch.lazy", "mmscratch.metrics"}
+WINGS = {"mmscratch.data", "mmscratch.lazy", "mmscratch.metrics", "mmscratch.weights"}
 WITHIN_FOUR = {"mmscratch.nn": 0, "mmscratch.optim": 1, "mmscratch.train": 2}
 HEAVY = {"numba", "scipy", "matplotlib", "llvmlite"}
 
