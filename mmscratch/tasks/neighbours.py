@@ -95,7 +95,7 @@ def measure(trained, asked, kind="rgcn", edges="whole", seed=0, steps=300):
     return {
         "right": float((said == wanted)[known].mean()),
         "majority": float((wanted[known] == common).mean()),
-        "any other": float(np.mean(_any_other(asked, wanted))),
+        "any other": float(np.mean(list(_any_other(asked, wanted)))),
         "objects": int(known.sum()),
     }
 

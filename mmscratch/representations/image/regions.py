@@ -52,6 +52,7 @@ def region_features(grid, boxes, size, output_size=1):
         pooled = ops.roi_align(
             grid, flat, index, output_size=output_size, spatial_scale=grid.shape[2] / size[0]
         ).numpy()
-    values = np.concatenate([pooled.reshape(len(flat), -1), box_geometry(flat, size)], axis=1)
+    pooled = pooled.reshape(len(flat), int(np.prod(pooled.shape[1:])))
+    values = np.concatenate([pooled, box_geometry(flat, size)], axis=1)
     stops = np.cumsum([len(each) for each in boxes])
     return Features.stack(np.split(values, stops[:-1]))
