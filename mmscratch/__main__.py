@@ -67,6 +67,7 @@ def build_parser():
         epilog="example: mmscratch demo",
     )
     from . import __version__
+    from .tasks import TASKS
 
     parser.add_argument("--version", action="version", version=f"mmscratch {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -93,8 +94,7 @@ def build_parser():
         "train a model",
         "train caption --data scenes:level=1 --out runs/caption --set steps=400\n\n" + DATA,
     )
-    p.add_argument("task", metavar="TASK", choices=["caption", "attributes", "digits"],
-                   help="caption | attributes | digits")  # fmt: skip
+    p.add_argument("task", metavar="TASK", choices=list(TASKS), help=" | ".join(TASKS))
     p.add_argument("--data", metavar="SPEC", help="what to train on (with --resume: as the run says)")
     p.add_argument("--out", required=True, metavar="RUN", help="the run's folder")
     p.add_argument("--seed", type=int, default=None)

@@ -425,3 +425,78 @@ def cepstrum(ask):
     _require(_close(got, right), f"expected {right.round(4).tolist()}, got {got.round(4).tolist()}")
     few = _array("m (4,), count 2", ask(m, 2), (2,))
     _require(_close(few, right[:2]), "count says how many are kept, M stays the length of m")
+
+
+# ── lesson 5 ────────────────────────────────────────────────────────────────────────────────────
+@exercise(
+    "The shared box begins at the larger of the lower corners and ends at the smaller of the upper ones."
+)
+def overlap(ask):
+    def value(a, b):
+        got = ask(a, b)
+        _require(got is not None, "it gives None: is there a return?")
+        return float(got)
+
+    half = value((0, 0, 10, 10), (5, 0, 15, 10))
+    _require(not _close(half, 50), "this is the shared area; divide it by the area of the union")
+    _require(not _close(half, 50 / 200), "the union counts the shared part once: |A| + |B| − |A ∩ B|")
+    _require(not _close(half, 0.5), "divide by the union, not by one of the boxes")
+    _require(not _close(half, 66 / 176), "the boxes are half-open: a width is x1 − x0, without + 1")
+    _require(_close(half, 1 / 3), f"two squares, one shifted by half, have IoU 1/3, not {half:.3g}")
+    apart = value((0, 0, 2, 2), (5, 5, 9, 9))
+    _require(apart == 0, "boxes apart on both axes: two negative sides make a positive area; cut at 0 first")
+    beside = value((0, 0, 2, 2), (5, 0, 9, 2))
+    _require(beside == 0, f"boxes apart on one axis share nothing: expected 0, got {beside:.3g}")
+    tall = value((0, 0, 4, 8), (0, 2, 4, 10))
+    _require(_close(tall, 24 / 40), "boxes that are not square come out wrong: are x and y exchanged?")
+
+
+@exercise("Go through the boxes from the best score down; keep one unless it overlaps one that was kept.")
+def thin(ask):
+    iou = np.array([[1, 0.6, 0.1, 0], [0.6, 1, 0.6, 0], [0.1, 0.6, 1, 0.5], [0, 0, 0.5, 1.0]])
+    got = ask(iou, np.array([0.7, 0.8, 0.9, 0.1]), 0.5)
+    _require(got is not None, "it gives None: is there a return?")
+    got = [int(i) for i in got]
+    _require(got != [0, 2, 3], "these boxes stay, but not in this order: best score first")
+    _require(got != [3, 0, 2], "begin with the best score, not with the worst")
+    _require(got != [2], "a box that was dropped suppresses nothing; compare with those that were kept")
+    _require(3 in got, "IoU equal to the threshold is no reason to go: only a larger one is")
+    _require(0 in got, "box 0 overlaps only box 1, which is gone by then: it stays")
+    _require(1 not in got, "box 1 overlaps the best box by 0.6: it must go")
+    _require(got == [2, 0, 3], f"expected [2, 0, 3], got {got}")
+
+
+@exercise("Precision after each detection; then at each right one the best precision from there on.")
+def area(ask):
+    got = ask(np.array([True, False, True]), 3)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(not _close(got, 5 / 6), "the objects that were never found count too: divide by count")
+    _require(not _close(got, 13 / 18), "only detections that are right add recall; this is the mean over all")
+    _require(not _close(got, 2 / 3), "this is the recall or the precision at the end, not the area")
+    _require(_close(got, 5 / 9), f"right, wrong, right of three objects is 5/9, not {float(got):.3g}")
+    late = float(ask(np.array([False, True, True, True]), 3))
+    plain = (1 / 2 + 2 / 3 + 3 / 4) / 3
+    _require(not _close(late, plain), "take the best precision at this recall *or later* before summing")
+    _require(_close(late, 3 / 4), f"wrong, then three right: the envelope is 3/4 everywhere, not {late:.3g}")
+    _require(float(ask(np.array([False, False]), 2)) == 0, "nothing found is 0")
+
+
+@exercise("Add the loops first; then divide by the roots of the degrees, in rows and in columns.")
+def hear(ask):
+    a, h = np.array([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]]), np.array([[1.0, 0], [0, 2], [3, 1]])
+    got = _array("hear", ask(a.copy(), h.copy()), (3, 2))
+    loops = a + np.eye(3)
+    _require(not _close(got, a @ h), "each node hears itself too (+ I), and degrees are divided out")
+    _require(not _close(got, loops @ h), "the degrees are missing: nodes with many neighbours shout")
+    _require(
+        not _close(got, loops @ h / loops.sum(1)[:, None]),
+        "this is the mean of the neighbours, D⁻¹(A + I)H; put √D on both sides instead",
+    )
+    d = a.sum(1)
+    bare = a / np.sqrt(np.outer(d, d))
+    _require(not _close(got, bare @ h), "the loops are missing: A + I")
+    late = loops / np.sqrt(np.outer(d, d))
+    _require(not _close(got, late @ h), "the degrees must be counted with the loops, those of A + I")
+    d = loops.sum(1)
+    _require(not _close(got, loops / np.outer(d, d) @ h), "the degrees go in with the power −½ on each side")
+    _require(_close(got, loops / np.sqrt(np.outer(d, d)) @ h), "this is not D^−½ (A + I) D^−½ H")

@@ -244,6 +244,32 @@ def own(pairs, question):
     return majority([p for p in pairs if p[0] == question])
 
 
+def size(a, extra=0):
+    return (a[2] - a[0] + extra) * (a[3] - a[1] + extra)
+
+
+def uncut(a, b, extra=0, least=-np.inf):
+    sides = [min(a[k + 2], b[k + 2]) - max(a[k], b[k]) + extra for k in (0, 1)]
+    return max(sides[0], least) * max(sides[1], least)
+
+
+def shared(a, b, extra=0):
+    return uncut(a, b, extra, 0)
+
+
+def keep(iou, key, threshold):
+    kept = []
+    for i in np.argsort(key, kind="stable"):
+        if all(iou[i, j] <= threshold for j in kept):
+            kept.append(int(i))
+    return kept
+
+
+def envelope(right):
+    precision = np.cumsum(right) / np.arange(1, len(right) + 1)
+    return np.maximum.accumulate(precision[::-1])[::-1]
+
+
 def judged(condition):
     return lambda sentences, scene: [s for s in sentences if condition(scenes.truth(s, scene))]
 
@@ -361,6 +387,36 @@ WRONG = {
         lambda m, n: cosines_of(m, n, 0.5),
         lambda m, n: np.r_[np.sqrt(0.5), np.ones(n - 1)] * np.sqrt(2 / len(m)) * cosines_of(m, n, 0.0),
         lambda m, n: np.r_[np.sqrt(0.5), np.ones(n - 1)] * np.sqrt(2 / n) * cosines_of(m[:n], n, 0.5),
+    ],
+    "overlap": [
+        lambda a, b: shared(a, b),
+        lambda a, b: shared(a, b) / (size(a) + size(b)),
+        lambda a, b: shared(a, b) / size(a),
+        lambda a, b: shared(a, b, 1) / (size(a, 1) + size(b, 1) - shared(a, b, 1)),
+        lambda a, b: uncut(a, b) / (size(a) + size(b) - uncut(a, b)),
+        lambda a, b: None,
+    ],
+    "thin": [
+        lambda iou, s, t: sorted(keep(iou, -s, t)),
+        lambda iou, s, t: keep(iou, s, t),
+        lambda iou, s, t: keep(iou, -s, t - 0.01),
+        lambda iou, s, t: [int(s.argmax())],
+        lambda iou, s, t: [int(i) for i in np.argsort(-s)],
+        lambda iou, s, t: keep(iou, -s, t)[:1] + [3],
+    ],
+    "area": [
+        lambda r, n: envelope(r)[r].sum() / max(r.sum(), 1),
+        lambda r, n: envelope(r).mean(),
+        lambda r, n: (np.cumsum(r) / np.arange(1, len(r) + 1))[r].sum() / n,
+        lambda r, n: r.sum() / n,
+    ],
+    "hear": [
+        lambda a, h: a @ h,
+        lambda a, h: (a + np.eye(len(a))) @ h,
+        lambda a, h: (a + np.eye(len(a))) @ h / (a + np.eye(len(a))).sum(1)[:, None],
+        lambda a, h: a / np.sqrt(np.outer(a.sum(1), a.sum(1))) @ h,
+        lambda a, h: (a + np.eye(len(a))) / np.sqrt(np.outer(a.sum(1), a.sum(1))) @ h,
+        lambda a, h: (a + np.eye(len(a))) / np.outer(a.sum(1) + 1, a.sum(1) + 1) @ h,
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip

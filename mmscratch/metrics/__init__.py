@@ -1,4 +1,4 @@
-"""Scores of generated captions and of classifiers, on NumPy and the standard library only."""
+"""Scores of generated captions, of classifiers and of detectors, on NumPy and the standard library only."""
 
 from ..lazy import names
 
@@ -21,5 +21,11 @@ _HOME = {
     "wilson_interval": "classification",
     "bootstrap_interval": "classification",
     "spearman": "correlation",
+    "average_precision": "detection",
+    "box_iou": "detection",
+    "coco_average_precision": "detection",
+    "match_boxes": "detection",
+    "mean_average_precision": "detection",
+    "precision_recall": "detection",
 }
 __all__, __getattr__, __dir__ = names(globals(), _HOME)

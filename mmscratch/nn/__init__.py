@@ -7,6 +7,7 @@ from .attention import *
 from .container import *
 from .convolution import *
 from .dropout import *
+from .graph import *
 from .linear import *
 from .loss import *
 from .module import *

@@ -23,6 +23,7 @@ from . import (
     recurrence,
     recurrence_twins,
     reduction,
+    regions,
     scan,
     shape,
     similarity,
@@ -32,7 +33,7 @@ from . import (
 
 _FILES = [
     arithmetic, elementary, comparison, activation, softmax, reduction, scan, shape, triangle, indexing,
-    padding, linear, einsum, attention, convolution, pool_rules, pooling, normalization, recurrence,
+    padding, linear, einsum, attention, convolution, pool_rules, pooling, regions, normalization, recurrence,
     recurrence_twins, similarity, random, loss, distance_loss,
 ]  # fmt: skip
 
