@@ -248,7 +248,7 @@ class BertForPreTraining(nn.Module):
 
 
 def begin(model, std, generator: Generator | None):
-    """Draw matrices and tables from N(0, std²), leave biases 0; from now on dropout draws from ``generator``."""
+    """Draw matrices and tables from N(0, std²); from now on dropout draws from ``generator``."""
     generator = default_generator if generator is None else generator
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
