@@ -82,7 +82,9 @@ def build_parser():
         "train a model",
         "train caption --data scenes:level=1 --out runs/caption --set steps=400\n\n" + DATA,
     )
-    p.add_argument("task", metavar="TASK", choices=["caption", "attributes"], help="caption | attributes")
+    p.add_argument(
+        "task", metavar="TASK", choices=["caption", "attributes", "bert"], help="caption | attributes | bert"
+    )
     p.add_argument("--data", metavar="SPEC", help="what to train on (with --resume: as the run says)")
     p.add_argument("--out", required=True, metavar="RUN", help="the run's folder")
     p.add_argument("--seed", type=int, default=None)
