@@ -1,7 +1,8 @@
 """From raw signals to ``Features`` (B, N, D) with a mask: what a model takes, wherever it comes from.
 
-image/   VGG, ResNet, a small CNN, and what weights of others expect of a picture
-text/    bag of words, TF-IDF, Word2Vec, GloVe
+text/    bag of words, TF-IDF, Word2Vec, GloVe, BERT
+image/   VGG, ResNet, CLIP's two towers, regions, a detector, scene graphs; what weights expect of a picture
+audio/   spectra, mel bands, MFCC as librosa, HTK, Kaldi and Whisper make them
 """
 
 from .features import Features

@@ -11,6 +11,7 @@ def _module(name):
 
 TASKS = {
     "attributes": _module("attributes"),
+    "bert": _module("pretraining"),
     "caption": _module("captioning"),
     "detection": _module("detection"),
     "digits": _module("digits"),
