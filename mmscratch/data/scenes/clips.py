@@ -154,9 +154,9 @@ class ClipOptions:
     noise, seed        of the pixels; of the whole data set, below 2**28
     """
 
-    train: int = 1500
-    val: int = 150
-    test: int = 300
+    train: int = 600
+    val: int = 120
+    test: int = 240
     frames: int = 8
     size: int = 32
     stills: int = 2
@@ -266,7 +266,7 @@ class Clips:
 
 
 def load_clips(options: ClipOptions | str = "clips", progress: bool = False) -> Clips:
-    """The clips of some options, or of a text such as "clips:train=1500,frames=8"."""
+    """The clips of some options, or of a text such as "clips:train=600,frames=8"."""
     options = parse_clip_options(options) if isinstance(options, str) else options
     if not isinstance(options, ClipOptions):
         raise TypeError(f"options must be ClipOptions or a text, got {type(options).__name__}")

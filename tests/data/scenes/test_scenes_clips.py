@@ -137,7 +137,7 @@ def test_splits_do_not_share_clips_and_pairs_stay_together(small):
 
 def test_options_as_text_and_their_errors():
     options = scenes.parse_clip_options("clips:train=12,frames=16,noise=0.01")
-    assert (options.train, options.frames, options.noise, options.test) == (12, 16, 0.01, 300)
+    assert (options.train, options.frames, options.noise, options.test) == (12, 16, 0.01, 240)
     assert scenes.parse_clip_options(str(options)) == options and str(scenes.ClipOptions()) == "clips"
     for text, word in [("scenes", "clips"), ("clips:pairs=3", "unknown key"), ("clips:train=x", "integer"),
                        ("clips:train", "key=value"), ("clips:seed=1,seed=2", "twice"),
