@@ -91,9 +91,7 @@ def _apply(x, weight, filters, padding, bias, activation, out):
         stage(number * -(-channels // SHARE), m, x_flat, image, grid, padding, total, v)
         some = CHUNK if width >= MANY else 1
         tasks = -(-width // some)
-        filter_panels(
-            tasks, m, w_flat, filters, some, channels, grid, total, v, bias, activation, y_flat, out
-        )
+        filter_panels(tasks, m, w_flat, filters, some, channels, grid, total, v, bias, activation, y_flat, out)
     else:
         u, tasks = aligned_array(width * n2 * (channels + 1) * PANEL), min(TASKS, number)
         panels(width, m, w_flat, filters, channels, u)

@@ -207,9 +207,7 @@ def blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation, 
         transform(m, x, image, grid, padding, first, tiles, wide, zero, channels, v, zero, v_step)
         for k in range(0, width, CHUNK * PANEL):
             rows = min(CHUNK * PANEL, width - k)
-            _multiply(
-                m, u, k * n2 * (channels + 1), channels, v, zero, v_step, tiles, rows, sums, zero, False
-            )
+            _multiply(m, u, k * n2 * (channels + 1), channels, v, zero, v_step, tiles, rows, sums, zero, False)
             _transform_back(m, sums, zero, wide, rows, k, bias, activation, y, out, grid, first, tiles)
 
 

@@ -9,8 +9,10 @@ _HOME = {
     "DataError": "errors",
     "ImageFiles": "captions",
     "QuestionSet": "vqa",
+    "Video": "video",
     "Vocabulary": "vocabulary",
     "channel_statistics": "image",
+    "crop_frames": "video",
     "decode_image": "image",
     "load_coco": "coco",
     "load_flickr8k": "flickr8k",
@@ -21,8 +23,12 @@ _HOME = {
     "normalize": "image",
     "parse_spec": "spec",
     "read_image": "image",
+    "read_video": "video",
+    "resize_frames": "video",
     "resize_images": "image",
+    "sample_frames": "video",
     "to_float": "image",
     "tokenize": "text",
+    "write_video": "video",
 }
 __all__, __getattr__, __dir__ = names(globals(), _HOME)

@@ -14,12 +14,27 @@ files)
 gates                      proof that nothing is answered blindly
 options, splits, dataset   train and test splits from a line of text
 targets                    training targets on a grid
+events, clips              something happens: a scene a frame, and its time reversal under the opposite label
 export                     PNG + COCO captions + VQA v2 files
 """
 
 from .captions import Caption, captions, make_caption
+from .clips import (
+    Clip,
+    ClipOptions,
+    Clips,
+    ClipSplit,
+    clip_boxes,
+    clip_masks,
+    clip_split_of,
+    load_clips,
+    make_clip,
+    parse_clip_options,
+    render_clip,
+)
 from .dataset import Pair, Scenes, Split, answer_priors, format_priors, load, priors, render_all
 from .draws import Draws
+from .events import ANTONYM, EVENTS
 from .export import export_scenes
 from .gates import gates
 from .grammar import LANGUAGES, templates, vocabulary
@@ -60,11 +75,17 @@ from .truth import Truth, truth, truth_rate
 
 __all__ = [
     "ANSWERS",
+    "ANTONYM",
     "AllOf",
     "COLOURS",
     "Caption",
+    "Clip",
+    "ClipOptions",
+    "ClipSplit",
+    "Clips",
     "DEAD_ZONE",
     "Draws",
+    "EVENTS",
     "Exists",
     "FAMILIES",
     "HELDOUT_PAIRS",
@@ -100,6 +121,9 @@ __all__ = [
     "boxes",
     "captions",
     "cell_targets",
+    "clip_boxes",
+    "clip_masks",
+    "clip_split_of",
     "colour_rgb",
     "counterfactual",
     "direction",
@@ -114,7 +138,9 @@ __all__ = [
     "is_true",
     "link_cells",
     "load",
+    "load_clips",
     "make_caption",
+    "make_clip",
     "make_pair",
     "make_question",
     "mask_grid",
@@ -126,6 +152,7 @@ __all__ = [
     "onset",
     "pair_consistency",
     "parse",
+    "parse_clip_options",
     "parse_options",
     "priors",
     "reading_order",
@@ -133,6 +160,7 @@ __all__ = [
     "relevance",
     "render",
     "render_all",
+    "render_clip",
     "render_sound",
     "sample_scene",
     "soft_scores",
