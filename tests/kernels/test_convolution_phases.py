@@ -1,4 +1,4 @@
-"""Dilated convolutions, volumes and groups by Winograd's: every geometry against float64, exactness, threads."""
+"""Dilated convolutions, volumes and groups by Winograd's: every geometry against float64, threads, NaN."""
 
 import os
 import subprocess
