@@ -1,6 +1,7 @@
 """Convolution: which algorithm serves which arrays.
 
 winograd  3 × 3 at every position, float32, 16 channels and more (``winograd.py``)
+phases    3 × 3 with dilation, J × 3 × 3: the same after planes are rearranged (``convolution_phases.py``)
 pointwise 1 × 1 of float32, strided or not: products of matrices (``convolution_pointwise.py``)
 depthwise channels by themselves, float32: taps on registers (``convolution_depthwise.py``)
 direct    everything else of float32 where there are vectors: products of register tiles over a padded copy
@@ -26,8 +27,12 @@ def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
     if _by_winograd(weight.shape, stride, dilation, groups, x.dtype):
         from . import winograd
 
-        return winograd.conv(x, weight, bias, padding, activation)
+        return winograd.conv(x, weight, bias, padding, activation, groups)
     if _has_tiles(x, weight):
+        if _by_phases(weight.shape, x.shape[2:], stride, padding, dilation, groups):
+            from . import convolution_phases as phases
+
+            return phases.conv(x, weight, bias, padding, dilation, activation)
         if _is_pointwise(weight.shape, padding, x.shape[2:], stride):
             from . import convolution_pointwise as pointwise
 
@@ -47,8 +52,12 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
     if _by_winograd(weight.shape, stride, dilation, groups, dy.dtype):
         from . import winograd
 
-        return winograd.input_gradient(dy, weight, x_shape, padding)
+        return winograd.input_gradient(dy, weight, x_shape, padding, groups)
     if _has_tiles(dy, weight):
+        if _by_phases(weight.shape, x_shape[2:], stride, padding, dilation, groups):
+            from . import convolution_phases as phases
+
+            return phases.conv_input_gradient(dy, weight, x_shape, padding, dilation)
         if _is_pointwise(weight.shape, padding, x_shape[2:], stride):
             from . import convolution_pointwise as pointwise
 
@@ -65,11 +74,15 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
 
 def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups):
     """dW[k, c, j] = Σ_{b, o} dy[b, k, o] · x[b, c, o·stride + j·dilation − padding₀]."""
-    if _by_winograd(weight_shape, stride, dilation, groups, dy.dtype):
+    if groups == 1 and _by_winograd(weight_shape, stride, dilation, groups, dy.dtype):
         from . import winograd_weights
 
         return winograd_weights.weight_gradient(dy, x, weight_shape, padding)
     if _has_tiles(dy, x):
+        if _by_phases(weight_shape, x.shape[2:], stride, padding, dilation, groups):
+            from . import convolution_phases as phases
+
+            return phases.conv_weight_gradient(dy, x, weight_shape, padding, dilation)
         if _is_pointwise(weight_shape, padding, x.shape[2:], stride):
             from . import convolution_pointwise as pointwise
 
@@ -85,10 +98,22 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
 
 
 def _by_winograd(weight_shape, stride, dilation, groups, dtype):
-    """Whether ``winograd.py`` serves: 3 × 3, nothing strided, dilated or grouped, and channels enough."""
-    if not simd.LANES or dtype != np.float32 or weight_shape[2:] != (3, 3) or groups != 1:
+    """Whether ``winograd.py`` serves: 3 × 3, nothing strided or dilated, and channels enough in a group."""
+    if not simd.LANES or dtype != np.float32 or weight_shape[2:] != (3, 3):
         return False
-    return all(s == 1 for s in (*stride, *dilation)) and min(weight_shape[:2]) >= CHANNELS
+    return (
+        all(s == 1 for s in (*stride, *dilation))
+        and min(weight_shape[0] // groups, weight_shape[1]) >= CHANNELS
+    )
+
+
+def _by_phases(weight_shape, size, stride, padding, dilation, groups):
+    """Whether ``convolution_phases.py`` serves, and there are channels enough."""
+    if groups != 1 or weight_shape[-2:] != (3, 3) or min(weight_shape[:2]) < CHANNELS:
+        return False
+    from .convolution_phases import serves
+
+    return serves(weight_shape, size, stride, padding, dilation)
 
 
 def _is_pointwise(weight_shape, padding, size, stride):

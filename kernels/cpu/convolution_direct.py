@@ -127,7 +127,9 @@ def _job(
 ):  # fmt: skip
     """Several pieces, one after the other in the same memory."""
     copy = aligned(depth * boxes.channel + 8 * LANES)
-    pitch = -(-boxes.rows[1] * boxes.rows[2] // (WIDE * LANES)) * WIDE * LANES + LANES
+    pitch = (
+        -(-boxes.rows[1] * boxes.rows[2] // LANES) + max(VECTORS, WIDE)
+    ) * LANES  # a tile may reach beyond
     sums = aligned(ROWS * pitch)
     corner, box = np.empty(3, np.int64), np.empty(3, np.int64)
     number = pieces * blocks

@@ -22,7 +22,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from . import microkernels, simd
+from . import simd
 from .microkernels import DOT
 
 __all__ = ["SHAPES", "Boxes", "Outputs", "backward", "forward", "weights"]
@@ -40,7 +40,7 @@ ENOUGH = 16
 """Pieces of work that keep all threads busy."""
 
 SHAPES = {
-    64: ((12, 2), (8, 2), (4, 2), (1, 4)),
+    64: ((8, 3), (8, 3), (4, 3), (1, 4)),
     32: ((6, 2), (4, 2), (2, 2), (1, 4)),
     16: ((6, 4), (4, 4), (2, 4), (1, 4)),
     0: ((1, 1), (1, 1), (1, 1), (1, 1)),
@@ -196,6 +196,3 @@ def _panels(outputs):
         kind = max(kind for kind in range(3) if SHAPES[kind][0] >= outputs - first)
         panels.append((first, kind))
     return panels
-
-
-assert SHAPES[0] == (microkernels.ROWS, microkernels.VECTORS)

@@ -35,7 +35,7 @@ from ..precision import is_precise
 from .simd import LANES
 from .winograd_blocks import BLOCK, CHUNK, PANEL, SHARE, blocks, filter_panels, panels, stage
 
-__all__ = ["aligned_array", "conv", "flat", "input_gradient", "tile_size"]
+__all__ = ["aligned_array", "conv", "flat", "input_gradient", "part", "tile_size"]
 
 TASKS = 32
 """Into at most so many tasks the blocks are divided."""
@@ -49,21 +49,25 @@ MANY = 16
 ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 
 
-def conv(x, weight, bias, padding, activation=None):
+def conv(x, weight, bias, padding, activation=None, groups=1):
     """y[b, k, o] = φ(bias[k] + Σ_{c, j} weight[k, c, j] · x[b, c, o + j − padding₀])."""
-    filters = _whole_panels(weight, 0)
-    out = (len(weight), *(n + sum(p) - 2 for n, p in zip(x.shape[2:], padding, strict=True)))
-    step = weight.shape[1] * 9
-    bias = np.empty(0, np.float32) if bias is None else flat(bias)
-    return _apply(x, filters, (0, step, 9, 1), (padding[0][0], padding[1][0]), bias, activation, out)
+    out = [n + sum(p) - 2 for n, p in zip(x.shape[2:], padding, strict=True)]
+    y, step = np.empty((len(x), len(weight), *out), np.float32), weight.shape[1] * 9
+    corner, bias = (padding[0][0], padding[1][0]), np.empty(0, np.float32) if bias is None else flat(bias)
+    for g, w in enumerate(np.split(weight, groups)):
+        some = bias[g * len(w) : (g + 1) * len(w)]
+        _apply(x, _whole_panels(w, 0), (0, step, 9, 1), corner, some, activation, y, g, groups)
+    return y
 
 
-def input_gradient(dy, weight, x_shape, padding):
+def input_gradient(dy, weight, x_shape, padding, groups=1):
     """dx[b, c, i] = Σ_{k, j} weight[k, c, j] · dy[b, k, i − j + padding₀]: filters turned round."""
-    filters = _whole_panels(weight, 1)
-    step = filters.shape[1] * 9
-    corner = (2 - padding[0][0], 2 - padding[1][0])
-    return _apply(dy, filters, (8, 9, step, -1), corner, np.empty(0, np.float32), None, x_shape[1:])
+    dx, corner = np.empty(x_shape, np.float32), (2 - padding[0][0], 2 - padding[1][0])
+    for g, w in enumerate(np.split(weight, groups)):
+        filters = _whole_panels(w, 1)
+        turned = 8, 9, filters.shape[1] * 9, -1
+        _apply(dy, filters, turned, corner, np.empty(0, np.float32), None, dx, g, groups)
+    return dx
 
 
 def tile_size():
@@ -76,27 +80,33 @@ def flat(x):
     return np.ascontiguousarray(x).reshape(-1)
 
 
-def _apply(x, weight, filters, padding, bias, activation, out):
-    """Convolve with the filters at weight[at + k · lane + c · step + j · tap]; ``out`` (K, rows, columns)."""
+def _apply(x, weight, filters, padding, bias, activation, y, group, groups):
+    """y of a group by the filters at weight[at + k · lane + c · step + j · tap]."""
     m = tile_size()
-    batch, channels = x.shape[:2]
-    y = np.empty((batch, *out), np.float32)
-    grid = (-(-out[1] // m), -(-out[2] // m))
-    total, n2 = batch * grid[0] * grid[1], (m + 2) ** 2
-    x_flat, w_flat, y_flat = flat(x), flat(weight), flat(y)
-    image, activation = x.shape[1:], ACTIVATIONS[activation]
+    (x_flat, image), (y_flat, out) = part(x, group, groups), part(y, group, groups)
+    channels, grid = image[0], (-(-out[1] // m), -(-out[2] // m))
+    total, n2 = len(x) * grid[0] * grid[1], (m + 2) ** 2
+    w_flat, activation = flat(weight), ACTIVATIONS[activation]
     number, width = -(-total // BLOCK), -(-out[0] // PANEL)
     if total <= FEW * out[0]:
         v = aligned_array(number * n2 * (channels * BLOCK + LANES))
         stage(number * -(-channels // SHARE), m, x_flat, image, grid, padding, total, v)
         some = CHUNK if width >= MANY else 1
         tasks = -(-width // some)
-        filter_panels(tasks, m, w_flat, filters, some, channels, grid, total, v, bias, activation, y_flat, out)
+        filter_panels(
+            tasks, m, w_flat, filters, some, channels, grid, total, v, bias, activation, y_flat, out
+        )
     else:
         u, tasks = aligned_array(width * n2 * (channels + 1) * PANEL), min(TASKS, number)
         panels(width, m, w_flat, filters, channels, u)
         blocks(tasks, tasks, m, x_flat, image, grid, padding, total, u, bias, activation, y_flat, out)
-    return y
+
+
+def part(x, group, groups):
+    """(numbers from the group's first channel on, (its channels, height, width, from image to image))."""
+    channels, height, width = x.shape[1] // groups, *x.shape[2:]
+    size = channels * height * width
+    return flat(x)[group * size :], (channels, height, width, groups * size)
 
 
 def aligned_array(size):

@@ -55,13 +55,13 @@ def plan(first, count, m, halo, image, grid, padding, copies, last):
     """Copies for tiles [first, first + count), count ≤ LANES → (their number, place, ends).
 
     m, halo    a tile is m + halo pixels wide and high, m apart from the next
-    image      (channels, height, width); places count from channel 0 of image 0
+    image      (channels, height, width, from one image to the next); places count from channel 0 of image 0
     grid       (rows of tiles, tiles in a row) of an image
     padding    (top, left): pixels by which the first tile stands out of the image
     place      of the first pixel if the group can be read or written where it is, else −1
     ends       whether there are pairs; last[lane] is then 1 where a stretch ends
     """
-    channels, height, width = image
+    _, height, width, pitch = image
     down, across = grid
     lane, n, ends = 0, np.int64(0), False
     last[:] = 0
@@ -70,7 +70,7 @@ def plan(first, count, m, halo, image, grid, padding, copies, last):
         tiles = min(across - at % across, count - lane)
         top, left = at // across * m - padding[0], at % across * m - padding[1]
         right = left + m * tiles
-        base = b * channels * height * width
+        base = b * pitch
         if tiles == LANES and min(top, left) >= 0 and top + m + halo <= height and right + halo <= width:
             return 0, base + top * width + left, False
         paired = halo > 0 and lane + tiles < LANES

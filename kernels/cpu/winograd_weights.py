@@ -20,7 +20,7 @@ from ..jit import njit
 from ..pool import parallel
 from .microkernels import tile
 from .simd import LANES, load, load_part, store, store_part, transpose
-from .winograd import aligned_array, flat, tile_size
+from .winograd import aligned_array, part, tile_size
 from .winograd_blocks import ROWS, VECTORS, transform
 from .winograd_tiles import COPIES, LINE, SCRATCH, aligned, copy_in, plan
 from .winograd_transforms import filter_gradients, gradient_tiles
@@ -45,7 +45,7 @@ def weight_gradient(dy, x, weight_shape, padding):
     v, d = aligned_array(n2 * span * c_row), aligned_array(n2 * (k_rows * (span + LANES) + LANES))
     du, dweight = aligned_array(n2 * k_rows * c_row), np.empty(weight_shape, np.float32)
     du[:] = 0
-    x, dy, image = flat(x), flat(dy), x.shape[1:]
+    (x, image), (dy, out) = part(x, 0, 1), part(dy, 0, 1)
     shares = -(-channels // SHARE) + -(-width // SHARE)
     for first in range(0, total, span):
         tiles = min(span, total - first)
