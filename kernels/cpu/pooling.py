@@ -22,6 +22,12 @@ def pool(kind, x, kernel, stride, padding, dilation, out, count_padding):
     wide = _work(tables, y) >= SMALL
     if kind == "max":
         index = np.empty(y.shape, np.int64)
+        if wide and kernel is not None:
+            from . import pooling_vectors
+
+            if pooling_vectors.serves(x, stride):
+                pooling_vectors.max_pool(_three(x), tables, kernel, stride, _three(y), _three(index))
+                return y, index
         (_max_wide if wide else _max)(_three(x), *tables, _three(y), _three(index))
         return y, index
     (_average_wide if wide else _average)(_three(x), *tables, _three(y))

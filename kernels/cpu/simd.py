@@ -6,6 +6,7 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     v = load(x, i)                  LANES neighbours x[i], x[i+1], … of a flat array
     v = load_part(x, i, n)          the first n of them, 0 in the other lanes: the tail of a row
     store(x, i, v), store_part(x, i, v, n)
+    store_whole(x, i, v, n)         the first n lanes of v, whole numbers below 2³¹, to an array of int64
     prefetch(x, i)                  asks for the line of cache around x[i]; nothing is read yet
     splat(x, s)                     s in every lane (x: an array or vector that gives the dtype)
     a + b, a - b, a * b, a / b, -a  lane by lane; one side may be a number
@@ -50,7 +51,7 @@ __all__ = [
     "BYTES", "LANES", "Vector", "absolute", "below", "copysign", "deinterleave", "exponent", "fma", "gather",
     "interleave", "lanes", "largest", "ldexp", "load", "load_part", "load_rows", "mantissa", "maximum",
     "minimum", "power_of_two", "prefetch", "rint", "slide", "splat", "sqrt", "store", "store_part",
-    "store_rows", "total", "transpose", "where", "widen",
+    "store_rows", "store_whole", "total", "transpose", "where", "widen",
 ]  # fmt: skip
 
 
@@ -269,6 +270,24 @@ def store_part(typing, x, i, v, n):
     def generate(context, builder, signature, arguments):
         address = address_of(context, builder, x, arguments[0], arguments[1], i)
         store_at(builder, address, arguments[2], v, first_lanes(context, builder, arguments[3], n, v.count))
+        return context.get_dummy_value()
+
+    return types.void(x, i, v, n), generate
+
+
+@intrinsic
+def store_whole(typing, x, i, v, n):
+    """The first n lanes of v, rounded towards zero, to x[i : i + n]: x of int64, |v| below 2³¹."""
+
+    def generate(context, builder, signature, arguments):
+        near, far = (ir.VectorType(ir.IntType(bits), v.count) for bits in (32, 64))
+        whole = builder.sext(builder.fptosi(arguments[2], near), far)
+        address = builder.bitcast(address_of(context, builder, x, *arguments[:2], i), far.as_pointer())
+        mask = first_lanes(context, builder, arguments[3], n, v.count)
+        kind = ir.FunctionType(ir.VoidType(), [far, far.as_pointer(), ir.IntType(32), mask.type])
+        name = f"llvm.masked.store.v{v.count}i64.p0v{v.count}i64"
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
+        builder.call(function, [whole, address, ir.IntType(32)(8), mask])
         return context.get_dummy_value()
 
     return types.void(x, i, v, n), generate
