@@ -18,9 +18,9 @@ import numpy as np
 
 from ..jit import njit
 from ..pool import parallel
-from .gemm import ACTIVATIONS, _pack_all, _packed_panel, _part, _scratch, activate
+from .gemm import ACTIVATIONS, _multiply, _pack_all, _part, _scratch, activate
 from .linear import DEPTH, HEIGHT
-from .microkernels import COLUMNS, ROWS
+from .shared_tile import COLUMNS, ROWS
 from .simd import LANES, deinterleave, interleave, load_part, splat, store_part
 
 __all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
@@ -31,7 +31,7 @@ TASKS = 16
 POSITIONS = 8 * COLUMNS
 """Positions of an image that are packed at once, at most."""
 
-SQUARE = 22 * ROWS, 8 * COLUMNS
+SQUARE = 33 * ROWS, 8 * COLUMNS
 """Rows and columns of dW that are summed together, at most: both packed operands stay in the second cache."""
 
 SMALL = 1 << 18
@@ -121,16 +121,16 @@ def _products(task, jobs, packed, groups, rows, depth, some, x, stack, positions
             for top in range(0, rows, HEIGHT):
                 high = min(HEIGHT, rows - top)
                 a = packed[(n % groups * depth + p) * height + top * d :]
-                for j in range(0, right - left, COLUMNS):
-                    wide, corner = min(COLUMNS, right - left - j), (n * rows + top) * positions + left + j
-                    _packed_panel(a, mine, j * d, y, corner, positions, high, wide, d, p > 0)
-                    if p + d == depth and (kind or bias.size):
-                        _finish(y, corner, positions, high, wide, bias, n % groups * rows + top, kind)
+                wide, corner = right - left, (n * rows + top) * positions + left
+                _multiply(a, 0, 1, ROWS, ROWS * d, mine, 0, COLUMNS, COLUMNS * d, y, corner, positions,
+                          high, wide, d, p > 0)  # fmt: skip
+                if p + d == depth and (kind or bias.size):
+                    _finish(y, corner, positions, high, wide, bias, n % groups * rows + top, kind)
 
 
 @njit
 def _finish(y, corner, pitch, rows, columns, bias, first, kind):
-    """y = φ(y + bias) of a panel that just left the registers."""
+    """y = φ(y + bias) of a block that was just computed."""
     for i in range(rows):
         for j in range(0, columns, LANES):
             at = corner + i * pitch + j
@@ -163,9 +163,8 @@ def _squares(
             d, n, add = min(steps, positions - p), b * groups + group, b > first or p > 0
             _pack_all(dy, (n * rows + top) * positions + p, positions, 1, high, d, ROWS, mine_a)
             _pack_all(x, (n * columns + left) * positions + p, positions, 1, wide, d, COLUMNS, mine_b)
-            for j in range(0, wide, COLUMNS):
-                some = min(COLUMNS, wide - j)
-                _packed_panel(mine_a, mine_b, j * d, parts, corner + j, columns, high, some, d, add)
+            _multiply(mine_a, 0, 1, ROWS, ROWS * d, mine_b, 0, COLUMNS, COLUMNS * d, parts, corner, columns,
+                      high, wide, d, add)  # fmt: skip
 
 
 # ── strides ──────────────────────────────────────────────────────────────────────────────────────

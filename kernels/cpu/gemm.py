@@ -5,8 +5,8 @@
 Goto & van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008): B is cut into panels of
 COLUMNS columns and A into panels of ROWS rows, some steps of the sum at a time. A task computes a block of C:
 it copies its part of A whole and its part of B by a few panels, so that the tiles read them from end to end,
-in memory of its own: A stays in the second cache, a panel of B in the first. Where copies would cost more
-than they bring (small matrices, few rows) both are read where they lie.
+in memory of its own: the copied panels of B stay in the second cache, a panel of A in the first. Where copies
+would cost more than they bring (small matrices, few rows) both are read where they lie.
 
 Every entry of C is the sum of its products in one order, whoever computes it: the number of threads does not
 change a bit. Largest error against float64: about K · 2⁻²⁴ of Σ |a| |b|, in practice
@@ -17,7 +17,8 @@ import numpy as np
 
 from ..jit import njit
 from ..pool import parallel
-from .microkernels import COLUMNS, DOT, ROWS, VECTORS, dot_tile, tile
+from .microkernels import DOT, dot_tile
+from .shared_tile import COLUMNS, ROWS, VECTORS, shared_tile
 from .simd import LANES, load, load_part, maximum, store, store_part, transpose
 from .simd_math import sigmoid, tanh
 
@@ -25,14 +26,14 @@ __all__ = ["ACTIVATIONS", "activate", "blocks", "dots"]
 
 ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 
-FEW = max(1, ROWS // 3)
-"""Rows of the tile that takes what is left of a block below the tiles of ROWS rows."""
+FEW = 2
+"""Rows of the tile for products of a row or two."""
 
 WIDE = 2 * DOT
 """Dot products of a single row taken at once: as many rows of B are read from memory side by side."""
 
-GROUP = 4
-"""Panels of B copied at once: rows of 512 bytes are read from memory, and the copy stays in the cache."""
+GROUP = 10
+"""Panels of B copied at once: they stay in the second cache (with AVX-512 720 kB) while A passes by."""
 
 
 # ── one block ────────────────────────────────────────────────────────────────────────────────────
@@ -68,46 +69,39 @@ def _pack_all(x, start, across, along, count, depth, width, panels):
 
 
 @njit
-def _panel(a, start, panel, a_row, a_column, b, at, b_row, c, corner, c_row, rows, columns, depth, add):
-    """At most COLUMNS columns of a block; ``panel`` entries of a lie between two groups of ROWS rows."""
-    if columns == COLUMNS:
-        for i in range(0, rows - rows % ROWS, ROWS):
-            x, y = start + i // ROWS * panel, corner + i * c_row
-            tile(ROWS, VECTORS, a, x, a_row, a_column, b, at, b_row, c, y, c_row, depth, add, None)
-        i = rows - rows % ROWS
-        start += i // ROWS * panel
-        for j in range(0, rows - i - (rows - i) % FEW, FEW):
-            x, y = start + j * a_row, corner + (i + j) * c_row
-            tile(FEW, VECTORS, a, x, a_row, a_column, b, at, b_row, c, y, c_row, depth, add, None)
-        for j in range(rows - i - (rows - i) % FEW, rows - i):
-            x, y = start + j * a_row, corner + (i + j) * c_row
-            tile(1, VECTORS, a, x, a_row, a_column, b, at, b_row, c, y, c_row, depth, add, None)
-        return
-    for v in range(0, columns, LANES):
-        left = columns - v
-        for i in range(0, rows - rows % ROWS, ROWS):
-            x, y = start + i // ROWS * panel, corner + i * c_row + v
-            tile(ROWS, 1, a, x, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
-        i = rows - rows % ROWS
-        x = start + i // ROWS * panel
-        for j in range(0, rows - i - (rows - i) % FEW, FEW):
-            y = corner + (i + j) * c_row + v
-            tile(FEW, 1, a, x + j * a_row, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
-        for j in range(rows - i - (rows - i) % FEW, rows - i):
-            y = corner + (i + j) * c_row + v
-            tile(1, 1, a, x + j * a_row, a_row, a_column, b, at + v, b_row, c, y, c_row, depth, add, left)
+def _multiply(a, x, a_row, a_column, a_panel, b, y, b_row, b_panel, c, z, c_row, rows, columns, depth, add):
+    """C (+)= A B, rows by columns, from operands in panels of ROWS rows and COLUMNS columns, or as they lie.
+
+    A panel of A stays in the first cache while all panels of B, from the second, pass by.
+    a_panel, b_panel    entries from one panel to the next
+    """
+    for i in range(0, rows, ROWS):
+        high, from_a, to = min(ROWS, rows - i), x + i // ROWS * a_panel, z + i * c_row
+        for j in range(0, columns, COLUMNS):
+            from_b, left = y + j // COLUMNS * b_panel, columns - j
+            if left < COLUMNS:
+                _edge(a, from_a, a_row, a_column, b, from_b, b_row, c, to + j, c_row, depth, add, high, left)
+            elif high > FEW:
+                shared_tile(ROWS, VECTORS, a, from_a, a_row, a_column, b, from_b, b_row, c, to + j, c_row,
+                            depth, add, high, None)  # fmt: skip
+            else:
+                shared_tile(FEW, VECTORS, a, from_a, a_row, a_column, b, from_b, b_row, c, to + j, c_row,
+                            depth, add, high, None)  # fmt: skip
 
 
 @njit
-def _packed_panel(a, b, at, c, corner, c_row, rows, columns, depth, add):
-    """``_panel`` of packed operands: strides known when compiled leave all registers to the tile."""
-    whole = rows // ROWS * ROWS if columns == COLUMNS else 0
-    for i in range(0, whole, ROWS):
-        x, y = i * depth, corner + i * c_row
-        tile(ROWS, VECTORS, a, x, 1, ROWS, b, at, COLUMNS, c, y, c_row, depth, add, None)
-    if whole < rows:
-        x, y, left = whole * depth, corner + whole * c_row, rows - whole
-        _panel(a, x, ROWS * depth, 1, ROWS, b, at, COLUMNS, c, y, c_row, left, columns, depth, add)
+def _edge(a, x, a_row, a_column, b, y, b_row, c, z, c_row, depth, add, rows, columns):
+    """The last columns, fewer than COLUMNS: two vectors or one at a time."""
+    for j in range(0, columns, 2 * LANES):
+        left = columns - j
+        if left > LANES:
+            shared_tile(
+                ROWS, 2, a, x, a_row, a_column, b, y + j, b_row, c, z + j, c_row, depth, add, rows, left
+            )
+        else:
+            shared_tile(
+                ROWS, 1, a, x, a_row, a_column, b, y + j, b_row, c, z + j, c_row, depth, add, rows, left
+            )
 
 
 @njit(inline="always")
@@ -152,44 +146,42 @@ def _part(size, unit, count, number):
 @parallel
 def blocks(
     task, share, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k, last, down, across,
-    depth, packed, bias, kind,
+    depth, pack_a, pack_b, bias, kind,
 ):  # fmt: skip
     """``share`` blocks of C, cut into down × across of them, of a stack of products C = φ(A B + bias).
 
     a_starts, b_starts     where each matrix begins; products lie one after the other in c
     last                   K of the last product
     depth                  steps of the sum taken at a time
-    packed                 whether A and B are copied; if not, b_column is 1
+    pack_a, pack_b         whether A and B are copied; if B is not, b_column is 1
     kind                   0 … 3 as in ACTIVATIONS; a bias of no entries is none
     """
-    height = -(-m // (ROWS * down)) * ROWS
-    group = COLUMNS * GROUP if packed else n
-    mine_a = _scratch(height * depth if packed else 0)
-    mine_b = _scratch(group * depth if packed else 0)
+    group = COLUMNS * GROUP if pack_b else max(n, 1)
+    mine_a = _scratch(ROWS * (-(-m // (ROWS * down))) * depth if pack_a else 0)
+    mine_b = _scratch(min(group, -(-n // (COLUMNS * across)) * COLUMNS) * depth if pack_b else 0)
     for block in range(task * share, min(task * share + share, a_starts.size * down * across)):
         number, place = block // (down * across), block % (down * across)
         i, j = place // across, place % across
         top, left = _part(m, ROWS, down, i), _part(n, COLUMNS, across, j)
         rows, columns = _part(m, ROWS, down, i + 1) - top, _part(n, COLUMNS, across, j + 1) - left
         corner = (number * m + top) * n + left
-        from_a = a_starts[number] + top * a_row
-        from_b = b_starts[number] + left * b_column
         steps = last if number == a_starts.size - 1 else k
         for p in range(0, max(1, steps), depth):
-            d, at_a, at_b = min(depth, steps - p), from_a + p * a_column, from_b + p * b_row
-            if packed:
-                _pack_all(a, at_a, a_row, a_column, rows, d, ROWS, mine_a)
+            d = min(depth, steps - p)
+            x, from_a = a, a_starts[number] + top * a_row + p * a_column
+            step_a, next_a, panel_a = a_row, a_column, ROWS * a_row
+            if pack_a:
+                _pack_all(a, from_a, a_row, a_column, rows, d, ROWS, mine_a)
+                x, from_a, step_a, next_a, panel_a = mine_a, 0, 1, ROWS, ROWS * d
             for g in range(0, columns, group):
-                stop = min(columns, g + group)
-                if packed:
-                    _pack_all(b, at_b + g * b_column, b_column, b_row, stop - g, d, COLUMNS, mine_b)
-                for j in range(g, stop, COLUMNS):
-                    wide, y = min(COLUMNS, stop - j), corner + j
-                    if packed:
-                        _packed_panel(mine_a, mine_b, (j - g) * d, c, y, n, rows, wide, d, p > 0)
-                    else:
-                        step, x = ROWS * a_row, at_b + j
-                        _panel(a, at_a, step, a_row, a_column, b, x, b_row, c, y, n, rows, wide, d, p > 0)
+                wide = min(columns - g, group)
+                y, from_b = b, b_starts[number] + (left + g) * b_column + p * b_row
+                step_b, panel_b = b_row, COLUMNS
+                if pack_b:
+                    _pack_all(b, from_b, b_column, b_row, wide, d, COLUMNS, mine_b)
+                    y, from_b, step_b, panel_b = mine_b, 0, COLUMNS, COLUMNS * d
+                _multiply(x, from_a, step_a, next_a, panel_a, y, from_b, step_b, panel_b, c, corner + g, n,
+                          rows, wide, d, p > 0)  # fmt: skip
         if kind or bias.size:
             _finish(c, corner, n, rows, columns, bias, left, kind)
 

@@ -12,6 +12,8 @@ given the same loop in Python spills them to memory. ROWS and VECTORS are the si
 this machine.
 """
 
+from functools import partial
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -32,28 +34,34 @@ DOT = {64: 4, 32: 3, 16: 4, 0: 1}[simd.BYTES]
 """``dot_tile`` of DOT × DOT fits the registers."""
 
 
-class _Matrix:
-    """An operand within generated code: a flat array, where it starts, and its strides (or tables)."""
+class Matrix:
+    """An operand within generated code: where it starts, and where its rows (and columns) lie from there."""
 
-    def __init__(self, context, builder, kinds, values):
-        array, start, *strides = values
-        self.builder = builder
-        self.base = address_of(context, builder, kinds[0], array, start, kinds[1])
-        self.word = context.get_value_type(types.intp)
-        self.steps = [self._step(context, s, k) for s, k in zip(strides, kinds[2:], strict=True)]
-
-    def _step(self, context, value, kind):
-        """The function i → where the i-th row (or column) lies: i times a stride, or table[i]."""
-        builder = self.builder
-        if isinstance(kind, types.Array):
-            data = context.make_array(kind)(context, builder, value).data
-            return lambda i: builder.load(builder.gep(data, [i]))
-        stride = context.cast(builder, value, kind, types.intp)
-        return lambda i: builder.mul(i, stride)
+    def __init__(self, builder, base, strides):
+        self.builder, self.base, self.word = builder, base, ir.IntType(64)
+        self.steps = [s if callable(s) else partial(builder.mul, s) for s in strides]
 
     def offset(self, i, axis=0):
         """Entries from the start to the i-th row (axis 0) or column (1); i a number or a generated one."""
         return self.steps[axis](ir.Constant(self.word, i) if isinstance(i, int) else i)
+
+    def column(self, p):
+        """The function i → address of the entry of row i in column p."""
+        first = self.builder.gep(self.base, [self.offset(p, 1)])
+        return lambda i: self.builder.gep(first, [self.offset(i)])
+
+
+def _matrix(context, builder, kinds, values):
+    """The operand given as array, start and strides, each a number or a table (of which [i] is looked up)."""
+
+    def step(value, kind):
+        if isinstance(kind, types.Array):
+            data = context.make_array(kind)(context, builder, value).data
+            return lambda i: builder.load(builder.gep(data, [i]))
+        return context.cast(builder, value, kind, types.intp)
+
+    base = address_of(context, builder, kinds[0], values[0], values[1], kinds[1])
+    return Matrix(builder, base, list(map(step, values[2:], kinds[2:])))
 
 
 def _fused(builder, vector):
@@ -167,57 +175,68 @@ def tile(
     )
 
     def generate(context, builder, signature, values):
-        left = _Matrix(context, builder, kinds[2:6], values[2:6])
-        right = _Matrix(context, builder, kinds[6:9], values[6:9])
-        out = _Matrix(context, builder, kinds[9:12], values[9:12])
+        left = _matrix(context, builder, kinds[2:6], values[2:6])
+        right = _matrix(context, builder, kinds[6:9], values[6:9])
+        out = _matrix(context, builder, kinds[9:12], values[9:12])
         masks = [None] * n
         if part != types.none:
-            known = context.cast(builder, values[14], part, types.intp)
-            known = [builder.sub(known, ir.Constant(known.type, j * vector.count)) for j in range(n)]
-            masks = [first_lanes(context, builder, k, types.intp, vector.count) for k in known]
-        wide = [ir.Constant(left.word, j * vector.count) for j in range(n)]
-        where = [[builder.gep(builder.gep(out.base, [out.offset(i)]), [w]) for w in wide] for i in range(m)]
-        fused = _fused(builder, vector)
-        offsets = [left.offset(i) for i in range(m)]
-
-        def step(p, sums):
-            row = builder.gep(right.base, [right.offset(p)])
-            lines = [
-                load_at(builder, builder.gep(row, [w]), vector, mask)
-                for w, mask in zip(wide, masks, strict=True)
-            ]
-            if isinstance(ahead, types.IntegerLiteral):
-                later = builder.add(p, ir.Constant(p.type, ahead.literal_value))
-                later = builder.gep(right.base, [right.offset(later)])
-                for w in wide:
-                    _prefetch(builder, builder.gep(later, [w]), write=0)
-            column = builder.gep(left.base, [left.offset(p, 1)])
-            result = []
-            for i in range(m):
-                number = spread(builder, builder.load(builder.gep(column, [offsets[i]])), vector.count)
-                result += [builder.call(fused, [number, lines[j], sums[i * n + j]]) for j in range(n)]
-            return result
-
-        for place in (place for line in where for place in line):
-            _prefetch(builder, place)
-        zeros = [ir.Constant(_low(vector), None)] * (m * n)
+            masks = masks_of(context, builder, context.cast(builder, values[14], part, types.intp), n, vector)
         count = context.cast(builder, values[12], depth, types.intp)
-        sums = _loop(builder, count, zeros, step)
-
-        def added():
-            held = [load_at(builder, where[i][j], vector, masks[j]) for i in range(m) for j in range(n)]
-            return [builder.fadd(x, y) for x, y in zip(held, sums, strict=True)]
-
+        adds = context.cast(builder, values[13], add, types.boolean)
         if isinstance(add, types.BooleanLiteral):
-            sums = added() if add.literal_value else sums
-        else:
-            sums = _if(builder, context.cast(builder, values[13], add, types.boolean), added, sums)
-        for i in range(m):
-            for j in range(n):
-                store_at(builder, where[i][j], sums[i * n + j], vector, masks[j])
+            adds = add.literal_value
+        early = ahead.literal_value if isinstance(ahead, types.IntegerLiteral) else 0
+        outer_products(builder, vector, range(m), masks, left, right, out, count, adds, early)
         return context.get_dummy_value()
 
     return types.void(*kinds), generate
+
+
+def masks_of(context, builder, columns, n, vector):
+    """For n vectors, which of their lanes are among the first ``columns``."""
+    left = [builder.sub(columns, ir.Constant(columns.type, j * vector.count)) for j in range(n)]
+    return [first_lanes(context, builder, x, types.intp, vector.count) for x in left]
+
+
+def outer_products(builder, vector, rows, masks, left, right, out, count, add, ahead):
+    """Instructions of ``tile``. rows: their numbers; masks: one, or None, for each vector of columns."""
+    m, n = len(rows), len(masks)
+    wide = [ir.Constant(left.word, j * vector.count) for j in range(n)]
+    where = [[builder.gep(builder.gep(out.base, [out.offset(i)]), [w]) for w in wide] for i in rows]
+    fused = _fused(builder, vector)
+
+    def step(p, sums):
+        line = builder.gep(right.base, [right.offset(p)])
+        lines = [
+            load_at(builder, builder.gep(line, [w]), vector, mask)
+            for w, mask in zip(wide, masks, strict=True)
+        ]
+        if ahead:
+            later = builder.gep(right.base, [right.offset(builder.add(p, ir.Constant(p.type, ahead)))])
+            for w in wide:
+                _prefetch(builder, builder.gep(later, [w]), write=0)
+        column = left.column(p)
+        result = []
+        for i, row in enumerate(rows):
+            number = spread(builder, builder.load(column(row)), vector.count)
+            result += [builder.call(fused, [number, lines[j], sums[i * n + j]]) for j in range(n)]
+        return result
+
+    for place in (place for line in where for place in line):
+        _prefetch(builder, place)
+    sums = _loop(builder, count, [ir.Constant(_low(vector), None)] * (m * n), step)
+
+    def added():
+        held = [load_at(builder, where[i][j], vector, masks[j]) for i in range(m) for j in range(n)]
+        return [builder.fadd(x, y) for x, y in zip(held, sums, strict=True)]
+
+    if isinstance(add, bool):
+        sums = added() if add else sums
+    else:
+        sums = _if(builder, add, added, sums)
+    for i in range(m):
+        for j in range(n):
+            store_at(builder, where[i][j], sums[i * n + j], vector, masks[j])
 
 
 @intrinsic(prefer_literal=True)
@@ -238,9 +257,9 @@ def dot_tile(typing, rows, columns, a, a_start, a_row, b, b_start, b_row, c, c_s
     kinds = (rows, columns, a, a_start, a_row, b, b_start, b_row, c, c_start, c_row, depth, add)
 
     def generate(context, builder, signature, values):
-        left = _Matrix(context, builder, kinds[2:5], values[2:5])
-        right = _Matrix(context, builder, kinds[5:8], values[5:8])
-        out = _Matrix(context, builder, kinds[8:11], values[8:11])
+        left = _matrix(context, builder, kinds[2:5], values[2:5])
+        right = _matrix(context, builder, kinds[5:8], values[5:8])
+        out = _matrix(context, builder, kinds[8:11], values[8:11])
         fused = _fused(builder, vector)
         a_lines = [builder.gep(left.base, [left.offset(i)]) for i in range(m)]
         b_lines = [builder.gep(right.base, [right.offset(j)]) for j in range(n)]
