@@ -17,11 +17,11 @@ data specifications:
 
 
 PRESETS = """\
-presets (the first of each is taken when none is named):
-  text     bag  tfidf  tfidf-plain                  a line is an item
-  image    scene-grid  scene-regions                a file is an item
-  audio    librosa  htk  kaldi  whisper             a file is an item; --kind mfcc, log-mel, mel,
-                                                  spectrogram, log-spectrogram
+presets (the first of each is taken when none is named; * needs --weights):
+  text     bag tfidf tfidf-plain bert*
+  image    scene-grid scene-regions detector vgg16* vgg16-keras* resnet18* resnet50* clip*
+  audio    librosa htk kaldi whisper
+  video    colours scene-frames c3d*
 """
 
 
@@ -140,10 +140,14 @@ def build_parser():
         "turn files into features (B, N, D) with a mask, as an npz file",
         "features audio one.wav two.wav --preset kaldi --out sounds.npz\n\n" + PRESETS,
     )
-    p.add_argument("sense", metavar="SENSE", choices=["text", "image", "audio"], help="text | image | audio")
-    p.add_argument("files", nargs="+", metavar="FILE")
+    senses = ["text", "image", "audio", "video"]
+    p.add_argument("sense", metavar="SENSE", choices=senses, help=" | ".join(senses))
+    p.add_argument("files", nargs="+", metavar="FILE", help="an item each; of text, each line is one")
     p.add_argument("--preset", metavar="NAME")
-    p.add_argument("--kind", metavar="NAME", help="of audio: mfcc (default), log-mel, …")
+    p.add_argument("--weights", metavar="FILE", help="of a published network, as its publisher has it")
+    p.add_argument(
+        "--kind", metavar="NAME", help="of audio: mfcc (default), log-mel, mel, spectrogram, log-spectrogram"
+    )
     p.add_argument("--rate", type=int, metavar="HZ", help="of audio: bring the files to this sample rate")
     p.add_argument("--out", required=True, metavar="NPZ")
 
@@ -239,7 +243,7 @@ def _data_scenes(args):
 def _features(args):
     from .tasks.extract import extract
 
-    features = extract(args.sense, args.files, args.preset, args.kind, args.rate)
+    features = extract(args.sense, args.files, args.preset, args.kind, args.rate, args.weights)
     features.save(args.out)
     n, d = features.values.shape[1:]
     print(f"{args.out}: values ({len(features)}, {n}, {d}), mask ({len(features)}, {n})")

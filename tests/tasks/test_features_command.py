@@ -4,12 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmscratch import Generator
 from mmscratch import __main__ as command_line
 from mmscratch.__main__ import main
 from mmscratch.data.audio import write_wav
+from mmscratch.data.video import write_video
 from mmscratch.representations import Features
 from mmscratch.representations.audio import mfcc, preset, spectrogram, whisper_log_mel
+from mmscratch.representations.image import ResNet
+from mmscratch.representations.image import grid_features as image_grid
 from mmscratch.representations.text import TFIDF, BagOfWords
+from mmscratch.representations.video import grid_features
 from mmscratch.tasks.extract import PRESETS
 
 LINES = ["a red circle", "a blue circle and a red square", "中文 也 行"]
@@ -79,10 +84,36 @@ def test_pictures(tmp_path):
     assert run(tmp_path, "image", *files, "--preset", "scene-regions").values.shape == (2, 8, 130)
 
 
+def test_clips(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 255, (5, 64, 64, 3), dtype=np.uint8)
+    write_video(tmp_path / "clip.npz", frames)
+    write_video(tmp_path / "short.npz", frames[:3])
+    files = [str(tmp_path / "clip.npz"), str(tmp_path / "short.npz")]
+    got = run(tmp_path, "video", *files)
+    same(got, grid_features([frames, frames[:3]]))
+    assert got.lengths.tolist() == [5, 3]
+    assert run(tmp_path, "video", *files, "--preset", "scene-frames").values.shape == (2, 5, 128)
+
+
+def test_published_networks(tmp_path):
+    """A file of weights under torchvision's names: ResNet-18, narrower than published only in what it saw."""
+    network = ResNet(18, generator=Generator(0))
+    weights = tmp_path / "resnet18.npz"
+    np.savez(weights, **{name: np.asarray(x) for name, x in network.state_dict().items()})
+    picture = str(tmp_path / "one.png")
+    pixels = np.random.default_rng(0).integers(0, 255, (300, 260, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(picture)
+    got = run(tmp_path, "image", picture, "--preset", "resnet18", "--weights", str(weights))
+    assert got.values.shape == (1, 49, 512)
+    same(got, image_grid(network, [pixels]))
+
+
 def test_help_names_every_preset():
-    lines = {line.split()[0]: line.split() for line in command_line.PRESETS.splitlines()[1:4]}
-    for sense, presets in PRESETS.items():
-        assert lines[sense][1 : 1 + len(presets)] == list(presets)
+    lines = {line.split()[0]: line.split()[1:] for line in command_line.PRESETS.splitlines()[1:]}
+    assert lines == {
+        sense: [name + "*" * bool(preset.weights) for name, preset in presets.items()]
+        for sense, presets in PRESETS.items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -93,6 +124,10 @@ def test_help_names_every_preset():
         (["audio", "{sound}", "--kind", "cqt"], "--kind: 'cqt' is none of this preset's: mfcc"),
         (["audio", "{sound}", "--preset", "whisper", "--rate", "8000"], "--rate: Whisper hears 16000 Hz"),
         (["audio", "{sound}", "{other}", "--preset", "htk"], "has 8000 Hz"),
+        (["image", "{sound}", "--preset", "vgg16"], "--weights: this preset needs a file of its weights"),
+        (["text", "{text}", "--weights", "x"], "--weights: this preset has its own, got 'x'"),
+        (["text", "{text}", "--preset", "bert", "--weights", "{missing}"], "missing.txt"),
+        (["video", "{text}"], "one.txt"),
         (["audio", "{text}"], "one.txt"),
         (["image", "{sound}"], "a.wav"),
         (["text", "{missing}"], "missing.txt"),
