@@ -8,7 +8,7 @@ from ..reference import matmul as _by_blas
 from . import simd
 from .elementwise import map
 from .microkernels import DOT
-from .shared_tile import COLUMNS, ROWS
+from .shared_tile import AHEAD, COLUMNS, ROWS
 
 __all__ = ["matmul", "linear"]
 
@@ -29,6 +29,9 @@ THIN = 12
 
 SLAB = 1 << 20
 """Numbers in a slab, at least."""
+
+NEAR = 1 << 16
+"""Numbers that stay in the second cache while a task reads them again and again."""
 
 HEIGHT = 66 * ROWS
 """Rows of a block of C, at most: with AVX-512 the panels of A take 800 kB of the second cache."""
@@ -117,8 +120,8 @@ def _product(a, a_starts, steps_a, b, b_starts, steps_b, c, sizes, bias, kind):
     else:
         packed = steps_b[1] != 1 or (work >= UNPACKED and m > THIN)
         down, across, share = _cut(m, n, k, packed)
-        depth = -(-k // -(-k // DEPTH)) if m > THIN else 16
-        depth = depth if packed or k * n > 1 << 18 else k
+        depth = -(-k // -(-k // DEPTH)) if m > THIN else 2 * AHEAD
+        depth = depth if packed or k * n > NEAR else k
         tasks = -(-count * down * across // share)
         gemm.blocks(
             tasks, share, a, a_starts, *steps_a, b, b_starts, *steps_b, c, m, n, k, k, down, across, depth,
@@ -135,7 +138,9 @@ def _cut(m, n, k, packed):
     if work < 2 * ALONE:
         return 1, 1, max(1, ALONE // work)
     if not packed:
-        return 1, max(1, min(16, work // ALONE, panels // 4)), 1
+        tasks, wide = min(16, work // (2 * ALONE)), max(1, panels // 4)
+        down = min(tasks, -(-m // ROWS)) if k * n <= NEAR else 1  # each reads all of B
+        return down, min(wide, tasks // down), 1
     tasks = next(count for least, count in TASKS.items() if work >= least)
     least, most = -(-m // HEIGHT), -(-m // ROWS)
     ways = [
@@ -155,7 +160,7 @@ def _by_slabs(a, steps_a, b, c, sizes):
     number = np.arange(slabs)
     gemm.blocks(
         slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts),
-        m, n, share, k - (slabs - 1) * share, 1, 1, 16, False, False, _NONE, 0,
+        m, n, share, k - (slabs - 1) * share, 1, 1, 2 * AHEAD, False, False, _NONE, 0,
     )  # fmt: skip
     np.add.reduce(parts, axis=0, out=c.reshape(m, n))
 
