@@ -26,7 +26,7 @@ COLUMNS = VECTORS * simd.LANES
 """Columns of such a tile for float32."""
 
 AHEAD = 8
-"""Rows of B that are asked for before their turn; twice as many by a tile of FEW rows, sooner done with them."""
+"""Rows of B that are asked for before their turn; twice as many by a tile of FEW rows."""
 
 FEW = 2
 """Rows of the tile for products of a row or two."""
