@@ -18,19 +18,19 @@ import numpy as np
 from ..jit import njit
 from ..pool import parallel
 from .microkernels import DOT, dot_tile
-from .shared_tile import COLUMNS, ROWS, VECTORS, shared_tile
-from .simd import LANES, load, load_part, maximum, store, store_part, transpose
+from .shared_tile import COLUMNS, FEW, ROWS, VECTORS, shared_tile
+from .simd import LANES, load, load_part, maximum, prefetch, store, store_part, transpose
 from .simd_math import sigmoid, tanh
 
 __all__ = ["ACTIVATIONS", "activate", "blocks", "dots"]
 
 ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 
-FEW = 2
-"""Rows of the tile for products of a row or two."""
-
 WIDE = 2 * DOT
 """Dot products of a single row taken at once: as many rows of B are read from memory side by side."""
+
+NEAR = 1 << 13
+"""The operands of the next product of a stack are asked for if they are at most so many numbers."""
 
 GROUP = 10
 """Panels of B copied at once: they stay in the second cache (with AVX-512 720 kB) while A passes by."""
@@ -143,6 +143,13 @@ def _part(size, unit, count, number):
     return min(size, -(-size // unit) * number // count * unit)
 
 
+@njit
+def _fetch(x, start, count):
+    """Ask for these numbers, which will be wanted soon."""
+    for i in range(start, start + count, 16):
+        prefetch(x, i)
+
+
 @parallel
 def blocks(
     task, share, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k, last, down, across,
@@ -165,6 +172,9 @@ def blocks(
         top, left = _part(m, ROWS, down, i), _part(n, COLUMNS, across, j)
         rows, columns = _part(m, ROWS, down, i + 1) - top, _part(n, COLUMNS, across, j + 1) - left
         corner = (number * m + top) * n + left
+        if share > 1 and number + 1 < a_starts.size and m * k + k * n <= NEAR:
+            _fetch(a, a_starts[number + 1], m * k)
+            _fetch(b, b_starts[number + 1], k * n)
         steps = last if number == a_starts.size - 1 else k
         for p in range(0, max(1, steps), depth):
             d = min(depth, steps - p)

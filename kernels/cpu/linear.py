@@ -1,5 +1,6 @@
 """Matrix products: our own blocks on all threads where they are large and float32, BLAS where not."""
 
+import functools
 import math
 
 import numpy as np
@@ -8,7 +9,7 @@ from ..reference import matmul as _by_blas
 from . import simd
 from .elementwise import map
 from .microkernels import DOT
-from .shared_tile import COLUMNS, ROWS
+from .shared_tile import AHEAD, COLUMNS, ROWS
 
 __all__ = ["matmul", "linear"]
 
@@ -30,6 +31,9 @@ THIN = 12
 SLAB = 1 << 20
 """Numbers in a slab, at least."""
 
+NEAR = 1 << 16
+"""Numbers that stay in the second cache while a task reads them again and again."""
+
 HEIGHT = 66 * ROWS
 """Rows of a block of C, at most: with AVX-512 the panels of A take 800 kB of the second cache."""
 
@@ -49,7 +53,7 @@ def matmul(a, b, transpose_a, transpose_b):
     n = b.shape[-2] if transpose_b else b.shape[-1]
     shape_a, shape_b = a.shape[:-2], b.shape[:-2]
     lead = shape_a if shape_a == shape_b else np.broadcast_shapes(shape_a, shape_b)
-    count = math.prod(lead)
+    count = math.prod(lead) if lead else 1
     if k == 1 and count * m * n < SMALL:
         return _outer(a, b, transpose_a, transpose_b)
     if not _is_ours(a, count * m * n * k):
@@ -79,10 +83,8 @@ def linear(x, weight, bias, activation=None):
     n = len(weight)
     if not _is_ours(x, m * n * k):
         return _plain(x, weight, bias, activation)
-    from .gemm import ACTIVATIONS
-
     y = np.empty((m, n), np.float32)
-    bias, kind = _NONE if bias is None else bias, ACTIVATIONS[activation]
+    bias, kind = _NONE if bias is None else bias, _compiled().ACTIVATIONS[activation]
     _product(_flat(x), _ZERO, (k, 1), _flat(weight), _ZERO, (1, k), _flat(y), (m, n, k), bias, kind)
     return y
 
@@ -103,27 +105,39 @@ def _is_ours(x, work):
     return work >= SMALL and simd.LANES > 0 and x.dtype == np.float32
 
 
-def _product(a, a_starts, steps_a, b, b_starts, steps_b, c, sizes, bias, kind):
-    """C = φ(A B + bias) for each product of a stack, in the way that suits its sizes; flat arrays."""
+@functools.cache
+def _compiled():
+    """``gemm.py``, imported when it is first needed: with it comes the compiler."""
     from . import gemm
 
+    return gemm
+
+
+def _product(a, a_starts, steps_a, b, b_starts, steps_b, c, sizes, bias, kind):
+    """C = φ(A B + bias) for each product of a stack, in the way that suits its sizes; flat arrays."""
+    gemm = _compiled()
     m, n, k = sizes
-    count, work = a_starts.size, m * n * k
+    count, by_rows = a_starts.size, steps_b[1] == 1
     if m <= FEW and steps_a[1] == steps_b[0] == 1:
         share = min(n, max(2 * DOT, -(-n // 64 // 16) * 16, ALONE // (m * k) // 16 * 16))
         gemm.dots(-(-n // share) * count, a, a_starts, b, b_starts, c, m, n, k, bias, kind, share)
-    elif m <= THIN and steps_b[1] == 1 and count == 1 and k * n >= 2 * SLAB:
+    elif m <= THIN and by_rows and count == 1 and k * n >= 2 * SLAB:
         _by_slabs(a, steps_a, b, c, sizes)
     else:
-        packed = steps_b[1] != 1 or (work >= UNPACKED and m > THIN)
-        down, across, share = _cut(m, n, k, packed)
-        depth = -(-k // -(-k // DEPTH)) if m > THIN else 16
-        depth = depth if packed or k * n > 1 << 18 else k
-        tasks = -(-count * down * across // share)
+        tasks, share, *plan = _plan(count, m, n, k, by_rows)
         gemm.blocks(
-            tasks, share, a, a_starts, *steps_a, b, b_starts, *steps_b, c, m, n, k, k, down, across, depth,
-            packed, packed, bias, kind,
-        )  # fmt: skip
+            tasks, share, a, a_starts, *steps_a, b, b_starts, *steps_b, c, m, n, k, k, *plan, bias, kind
+        )
+
+
+@functools.lru_cache(1024)
+def _plan(count, m, n, k, by_rows):
+    """Tasks, blocks a task, blocks down, across, steps at a time, are A and B copied?"""
+    packed = not by_rows or (m * n * k >= UNPACKED and m > THIN)
+    down, across, share = _cut(m, n, k, packed)
+    depth = -(-k // -(-k // DEPTH)) if m > THIN else 2 * AHEAD
+    depth = depth if packed or k * n > NEAR else k
+    return -(-count * down * across // share), share, down, across, depth, packed, packed
 
 
 def _cut(m, n, k, packed):
@@ -135,7 +149,9 @@ def _cut(m, n, k, packed):
     if work < 2 * ALONE:
         return 1, 1, max(1, ALONE // work)
     if not packed:
-        return 1, max(1, min(16, work // ALONE, panels // 4)), 1
+        tasks, wide = min(16, work // (2 * ALONE)), max(1, panels // 4)
+        down = min(tasks, -(-m // ROWS)) if k * n <= NEAR else 1  # each reads all of B
+        return down, min(wide, tasks // down), 1
     tasks = next(count for least, count in TASKS.items() if work >= least)
     least, most = -(-m // HEIGHT), -(-m // ROWS)
     ways = [
@@ -146,16 +162,14 @@ def _cut(m, n, k, packed):
 
 def _by_slabs(a, steps_a, b, c, sizes):
     """C of few rows: the sum in slabs of B that lie one after the other in memory, added in their order."""
-    from . import gemm
-
     m, n, k = sizes
     share = -(-k // max(2, min(16, k * n // SLAB)))
     slabs = -(-k // share)
     parts = np.empty((slabs, m, n), np.float32)
     number = np.arange(slabs)
-    gemm.blocks(
+    _compiled().blocks(
         slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts),
-        m, n, share, k - (slabs - 1) * share, 1, 1, 16, False, False, _NONE, 0,
+        m, n, share, k - (slabs - 1) * share, 1, 1, 2 * AHEAD, False, False, _NONE, 0,
     )  # fmt: skip
     np.add.reduce(parts, axis=0, out=c.reshape(m, n))
 

@@ -17,7 +17,7 @@ from . import simd
 from .microkernels import Matrix, masks_of, outer_products
 from .simd import _name, address_of, vector_of
 
-__all__ = ["COLUMNS", "ROWS", "VECTORS", "shared_tile"]
+__all__ = ["AHEAD", "COLUMNS", "FEW", "ROWS", "VECTORS", "shared_tile"]
 
 ROWS, VECTORS = {64: (8, 3), 32: (6, 2), 16: (6, 4), 0: (1, 1)}[simd.BYTES]
 """Size of the tile that fits the registers."""
@@ -26,7 +26,10 @@ COLUMNS = VECTORS * simd.LANES
 """Columns of such a tile for float32."""
 
 AHEAD = 8
-"""Rows of B that are asked for before their turn."""
+"""Rows of B that are asked for before their turn; twice as many by a tile of FEW rows."""
+
+FEW = 2
+"""Rows of the tile for products of a row or two."""
 
 
 @intrinsic(prefer_literal=True)
@@ -81,7 +84,9 @@ def _write(context, function, m, n, vector):
     masks = masks_of(context, builder, width[0], n, vector) if width else [None] * n
     left = _Apart(builder, Matrix(builder, a, [a_row, a_column]), rows)
     right, out = Matrix(builder, b, [b_row]), Matrix(builder, c, [c_row])
-    outer_products(builder, vector, rows, masks, left, right, out, depth, add, AHEAD)
+    outer_products(
+        builder, vector, rows, masks, left, right, out, depth, add, 2 * AHEAD if m <= FEW else AHEAD
+    )
     builder.ret_void()
 
 
