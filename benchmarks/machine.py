@@ -17,7 +17,7 @@ from .place import gpu, threads
 
 __all__ = ["Peaks", "describe"]
 
-VERSIONS = ("numpy", "scipy", "numba", "llvmlite", "torch", "faiss-cpu", "tokenizers", "gensim")
+VERSIONS = ("numpy", "scipy", "numba", "llvmlite", "torch", "faiss-cpu", "tokenizers", "gensim", "librosa")
 
 
 def describe(device="cpu"):

@@ -2,6 +2,7 @@
 
 from . import (
     attention,
+    audio,
     captioner,
     convolution,
     cuda,
@@ -27,6 +28,7 @@ _TOPICS = (
     search,
     tape,
     text,
+    audio,
     captioner,
     start,
     cuda,
