@@ -29,12 +29,12 @@ __all__ = ["DigitSettings", "distort", "evaluate", "judge", "load", "train"]
 class DigitSettings:
     """What ``--set`` may change, with its defaults."""
 
-    epochs: int = 15
+    epochs: int = 10
     batch_size: int = 64
-    lr: float = 6e-3
+    lr: float = 3e-3
     width: int = 16
     smoothing: float = 0.05
-    distortion: float = 1.0
+    distortion: float = 0.7
 
     def __post_init__(self):
         for key in ("epochs", "batch_size", "width"):
