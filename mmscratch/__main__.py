@@ -11,7 +11,7 @@ data specifications:
   shapeworld:DIR         ShapeWorld example images and captions
   coco:DIR               a folder in the COCO captions format (as `mmscratch data scenes` writes)
   fsdd:PATH              spoken digits: recordings.zip, or a folder of DIGIT_SPEAKER_TAKE.wav (task digits)
-  mnist:PATH             MNIST's IDX files or an npz file (for train digits)
+  mnist:PATH             handwritten digits: MNIST's IDX files, or an npz file (task mnist)
   flickr8k:DIR           Flickr8k.token.txt, its split lists and Images/
 """
 

@@ -15,5 +15,6 @@ TASKS = {
     "caption": _module("captioning"),
     "detection": _module("detection"),
     "digits": _module("digits"),
+    "mnist": _module("mnist"),
 }
 """Task name → a function that imports its module, which has ``train`` and ``evaluate``."""
