@@ -93,7 +93,7 @@ def test_figures_are_what_the_recipe_says(split):
     figures = detection.figures(load_detector(), split)
     assert figures["AP@.5"] > RECIPE["test-iid"]["AP@.5"] - 0.01
     assert figures["shape, colour and size right"] > 0.98
-    assert figures["AP@.5, shuffled pictures (voc)"] < 0.2 and figures["AP@.5, random boxes"] < 0.1
+    assert figures["AP@.5, shuffled pictures (voc)"] < 0.05 and figures["AP@.5, random boxes"] < 0.05
 
 
 def test_learned_regions_are_where_the_objects_are(split):
@@ -107,10 +107,10 @@ def test_learned_regions_are_where_the_objects_are(split):
 
 @pytest.mark.slow
 def test_a_short_training_finds_the_objects(tmp_path):
-    """130 steps on 1,200 scenes; the bound is half of what is reached, and far above the controls."""
-    data = "scenes:train=1200,val=100,test=200,heldout_pairs=0,positions=all"
-    settings = ["steps=130", "batch_size=32", "validate_every=130", "checkpoint_every=130"]
+    """110 steps on 600 scenes. The bound is well below what is reached, and far above the controls."""
+    data = "scenes:train=600,val=40,test=120,heldout_pairs=0,positions=all"
+    settings = ["steps=110", "batch_size=24", "validate_every=110", "checkpoint_every=110"]
     run = detection.train(data, tmp_path / "run", 0, settings, progress=False)
     figures = detection.evaluate(Run.open(run.folder), split="test")
-    assert figures["AP@.5"] > 0.6
-    assert figures["AP@.5, shuffled pictures (voc)"] < 0.2 and figures["AP@.5, random boxes"] < 0.1
+    assert figures["AP@.5"] > 0.8
+    assert figures["AP@.5, shuffled pictures (voc)"] < 0.05 and figures["AP@.5, random boxes"] < 0.05
