@@ -76,6 +76,71 @@ def _array(what, value, shape):
     return value
 
 
+# ── lesson 4 ────────────────────────────────────────────────────────────────────────────────────
+@exercise("Count every pair of neighbours, each as often as its word occurs; then the largest count.")
+def best_pair(ask):
+    parts = {("b", "a", "b", "a"): 1, ("z", "y"): 4, ("c", "d", "e"): 3, ("x", "d", "e"): 2, ("q",): 99}
+    got = ask(dict(parts))
+    _require(got is not None, "it gives None: is there a return?")
+    _require(isinstance(got, tuple) and len(got) == 2, "return the pair, a tuple of two parts")
+    _require(got != ("b", "a"), "every word counts as often as it occurs: ('d', 'e') stands in 3 + 2 words")
+    _require(got != ("z", "y"), "add up over all words: ('d', 'e') occurs in two of them, 3 + 2 times")
+    _require(got != ("x", "d"), "the largest count is asked for, not the smallest")
+    _require(got == ("d", "e"), f"expected ('d', 'e'), which occurs 5 times, got {got}")
+    tie = ask({("n", "m"): 2, ("c", "d"): 2, ("a", "z"): 1})
+    _require(tie == ("c", "d"), f"of equals the first in the alphabet: ('c', 'd'), not {tie}")
+    twice = ask({("a", "b", "a", "b"): 1, ("c", "d"): 1})
+    _require(twice == ("a", "b"), "a pair that stands twice in a word counts twice")
+
+
+@exercise("df = (counts > 0).sum(axis=0); then counts · ln(N / df), and no division by 0.")
+def plain_weights(ask):
+    counts = np.array([[2.0, 1, 0, 0], [1, 0, 3, 0], [4, 0, 0, 0], [1, 1, 0, 0]])
+    with np.errstate(all="ignore"):
+        w = _array("counts (4, 4)", ask(counts.copy()), (4, 4))
+    df = np.array([4, 2, 1, 1])
+    right = counts * np.log(4 / df)
+    smooth = counts * (np.log(5 / (1 + np.array([4, 2, 1, 0]))) + 1)
+    _require(not np.isnan(w[:, 3]).any(), "a word of no text gives 0 · ln(N / 0); it must weigh 0")
+    _require(not _close(w, smooth), "this is the smooth convention; plain is ln(N / df)")
+    _require(not w[:, 0].any(), "a word of all texts weighs ln 1 = 0: df counts texts, not occurrences")
+    _require(not _close(w, (counts > 0) * np.log(4 / df)), "multiply by the count x_w: twice is twice")
+    _require(not _close(w, -right), "the sign is turned round: ln(N / df), not ln(df / N)")
+    _require(not _close(w, right / np.log(2)), "this is log₂; the natural logarithm is asked for")
+    _require(_close(w, right), "not x_w · ln(N / df_w)")
+
+
+@exercise("∂ℓ/∂x is σ(x) − 1 for the true neighbour and σ(x) for noise; times u, and summed.")
+def noise_gradient(ask):
+    v = np.array([0.5, -1.0, 0.25])
+    u = np.array([[1.0, 0.5, -0.5], [0.2, 0.1, 0.4], [-1.0, 2.0, 0.0]])
+    g = _array("v (3,), u (3, 3)", ask(v.copy(), u.copy()), (3,))
+    s = 1 / (1 + np.exp(-(u @ v)))
+    right = (s - np.array([1.0, 0, 0])) @ u
+    _require(not _close(g, s @ u), "the true neighbour is treated as noise: its slope is σ(x) − 1")
+    _require(not _close(g, (s - 1) @ u), "the noise is treated as true: its slope is σ(x)")
+    _require(not _close(g, -right), "the sign is turned round: this is the way down, −∂ℓ/∂v")
+    _require(not _close(g, right / 3), "this is the mean; the loss is a sum")
+    _require(not _close(g, (s - np.array([1.0, 0, 0])) * v), "∂x/∂v is u, not v")
+    _require(_close(g, right), "not Σ (σ(u · v) − y) u")
+
+
+@exercise("Two np.where, one in the other, say what a chosen token becomes; a third keeps the others.")
+def hide(ask):
+    ids = np.array([[11, 12, 13, 14, 15, 16]])
+    chosen = np.array([[True, True, True, True, False, False]])
+    fate = np.array([[0.1, 0.85, 0.95, 0.8, 0.1, 0.85]])
+    other = ids + 50
+    got = _array("one row of six", ask(ids.copy(), chosen, fate, other, 4), (1, 6))[0].tolist()
+    _require(got[4:] == [15, 16], "a token that was not chosen is never changed")
+    _require(got[0] == 4, "a chosen token with fate 0.1 becomes the mask")
+    _require(got[1] != 12, "from 0.8 to 0.9 the random word: it is not used")
+    _require(got[1] != 4, "only below 0.8 comes the mask")
+    _require(got[2] == 13, "from 0.9 on the token stays as it is")
+    _require(got[3] != 4, "0.8 itself is no longer below 0.8")
+    _require(got == [4, 62, 13, 64, 15, 16], f"expected [4, 62, 13, 64, 15, 16], got {got}")
+
+
 # ── lesson 3 ────────────────────────────────────────────────────────────────────────────────────
 @exercise("Compute y first, then return y and a function of dy.")
 def bell(ask):

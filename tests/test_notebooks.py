@@ -270,11 +270,54 @@ def envelope(right):
     return np.maximum.accumulate(precision[::-1])[::-1]
 
 
+def pairs_of(parts, each=lambda count: count):
+    seen = {}
+    for word, count in parts.items():
+        for pair in zip(word, word[1:], strict=False):
+            seen[pair] = seen.get(pair, 0) + each(count)
+    return seen
+
+
+def sigma(x):
+    return 1 / (1 + np.exp(-x))
+
+
 def judged(condition):
     return lambda sentences, scene: [s for s in sentences if condition(scenes.truth(s, scene))]
 
 
 WRONG = {
+    "best_pair": [
+        lambda p: max(pairs_of(p, lambda n: 1), key=pairs_of(p, lambda n: 1).get),
+        lambda p: (lambda s: min(s, key=lambda k: (s[k], k)))(pairs_of(p)),
+        lambda p: max((w for w in p if len(w) == 2), key=p.get),
+        lambda p: (lambda s: max(s, key=lambda k: (s[k], k)))(pairs_of(p)),
+        lambda p: pairs_of(p),
+        lambda p: None,
+    ],
+    "plain_weights": [
+        lambda x: x * np.log(len(x) / (x > 0).sum(0)),
+        lambda x: x * (np.log((1 + len(x)) / (1 + (x > 0).sum(0))) + 1),
+        lambda x: x * np.log(x.sum() / np.maximum(x.sum(0), 1)),
+        lambda x: (x > 0) * np.log(len(x) / np.maximum((x > 0).sum(0), 1)),
+        lambda x: x * np.log(np.maximum((x > 0).sum(0), 1) / len(x)),
+        lambda x: x * np.log2(len(x) / np.maximum((x > 0).sum(0), 1)),
+    ],
+    "noise_gradient": [
+        lambda v, u: sigma(u @ v) @ u,
+        lambda v, u: (sigma(u @ v) - 1) @ u,
+        lambda v, u: (np.eye(len(u))[0] - sigma(u @ v)) @ u,
+        lambda v, u: (sigma(u @ v) - np.eye(len(u))[0]) @ u / len(u),
+        lambda v, u: (sigma(u @ v) - np.eye(len(u))[0]) * v,
+    ],
+    "hide": [
+        lambda ids, c, f, w, m: np.where(f < 0.8, m, np.where(f < 0.9, w, ids)),
+        lambda ids, c, f, w, m: np.where(c, m, ids),
+        lambda ids, c, f, w, m: np.where(c & (f < 0.8), m, ids),
+        lambda ids, c, f, w, m: np.where(c, np.where(f < 0.8, m, w), ids),
+        lambda ids, c, f, w, m: np.where(c, np.where(f <= 0.8, m, np.where(f < 0.9, w, ids)), ids),
+        lambda ids, c, f, w, m: np.where(c, np.where(f < 0.8, w, ids), ids),
+    ],
     "stands_left": [
         lambda s, i, j: s.objects[i].x < s.objects[j].x,
         lambda s, i, j: s.objects[j].y - s.objects[i].y >= 6,

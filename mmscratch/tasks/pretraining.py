@@ -8,6 +8,7 @@ The run's folder is a published model in form: ``SentenceEncoder.from_folder(run
 """
 
 import dataclasses
+import hashlib
 from collections import Counter, defaultdict
 
 import numpy as np
@@ -21,10 +22,21 @@ from ..random import Generator
 from ..representations.text.bert import BertConfig, BertForPreTraining
 from ..representations.text.bert_names import to_hugging_face
 from ..representations.text.masking import MARKS, draw_pairs, join_pairs, mask_tokens
+from ..representations.text.scene_bert import SCENE_BERT
 from ..train import fit, load_checkpoint
 from .run import Run, RunError, plan, write_json
 
-__all__ = ["BertSettings", "PairBatches", "controls", "documents", "evaluate", "judge", "train", "vocabulary"]
+__all__ = [
+    "BertSettings",
+    "PairBatches",
+    "controls",
+    "documents",
+    "evaluate",
+    "judge",
+    "ship",
+    "train",
+    "vocabulary",
+]
 
 LEVELS = ((3, 1), (2, 2), (1, 2))
 """The sentences of a document: level, how many."""
@@ -167,6 +179,24 @@ def _publish(model, path):
 
     state = to_hugging_face(model.state_dict())
     write_whole(path, save({name: np.ascontiguousarray(a) for name, a in state.items()}))
+
+
+def ship(run, folder=SCENE_BERT):
+    """Write a run's best weights where the package looks for them, with the recipe beside them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("config.json", "vocab.txt", "model.safetensors"):
+        write_whole(folder / name, (run.folder / name).read_bytes())
+    changed = [f"{k}={v}" for k, v in run.settings.items() if v != getattr(BertSettings(), k)]
+    made = ["mmscratch train bert --data", run.data, "--seed", str(run.seed)]
+    recipe = {
+        "made by": " ".join([*made, *(["--set", *changed] if changed else [])]),
+        "sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
+    }
+    for split in ("val", "test-iid"):
+        figures = evaluate(run, split=split)
+        recipe[split] = {k: round(v, 4) if isinstance(v, float) else v for k, v in figures.items()}
+    write_json(folder / "recipe.json", recipe)
+    return recipe
 
 
 def evaluate(run, data=None, split="val"):

@@ -22,6 +22,7 @@ _HOME = {
     "WordVectors": "word_vectors",
     "agreement": "word_similarity",
     "cooccurrences": "glove",
+    "load_scene_bert": "scene_bert",
     "read_pairs": "word_similarity",
 }
 __all__, __getattr__, __dir__ = names(globals(), _HOME)
