@@ -39,7 +39,9 @@ print("x of the one that enters:", clip.positions[:, clip.actors[0], 0].tolist()
 # %%
 def strip(ax, frames, title):
     """Frames side by side."""
-    ax.imshow(np.concatenate(list(np.pad(frames, ((0, 0), (0, 0), (0, 3), (0, 0)), constant_values=255)), 1))
+    gap = max(frames.shape[2] // 20, 1)
+    apart = np.pad(frames, ((0, 0), (0, 0), (0, gap), (0, 0)), constant_values=255)
+    ax.imshow(np.concatenate(list(apart), axis=1), interpolation="nearest")
     ax.set_title(title, fontsize=9, loc="left")
     ax.axis("off")
 
@@ -47,11 +49,8 @@ def strip(ax, frames, title):
 events = scenes.EVENTS[::2]
 figure, axes = plt.subplots(len(events), 1, figsize=(9, 7.6))
 for seed, (event, ax) in enumerate(zip(events, axes, strict=True)):
-    strip(
-        ax,
-        scenes.render_clip(scenes.make_clip(seed, event)),
-        f"{event}  (backwards: {scenes.ANTONYM[event]})",
-    )
+    shown = scenes.render_clip(scenes.make_clip(seed, event, noise=0.0))
+    strip(ax, shown, f"{event}  (backwards: {scenes.ANTONYM[event]})")
 plt.tight_layout()
 plt.show()
 
@@ -135,9 +134,8 @@ for classes in (101, 487):
 print(inspect.getsource(resnet.middle_width))
 for n_in, n_out in ((64, 64), (64, 128), (128, 128), (256, 512)):
     m = resnet.middle_width(n_in, n_out)
-    print(
-        f"{n_in:4} → {n_out:4}  M = {m:4}  whole {27 * n_in * n_out:9,}  in two {m * (9 * n_in + 3 * n_out):9,}"
-    )
+    parts = m * (9 * n_in + 3 * n_out)
+    print(f"{n_in:4} → {n_out:4}  M = {m:4}  whole {27 * n_in * n_out:9,}  in two {parts:9,}")
 
 # %% [markdown]
 # ## 5 · 时间朝哪边走？
@@ -175,7 +173,7 @@ rows = [0, 1, 6, 7, 10, 11]
 figure, axes = plt.subplots(len(rows), 1, figsize=(9, 7.4))
 for i, ax in zip(rows, axes, strict=True):
     said = [f"{name}: {scenes.EVENTS[s[i].argmax()]}" for name, s in found.items()]
-    strip(ax, scenes.render_clip(test.clips[i]), f"{test.clips[i].event}      " + "      ".join(said))
+    strip(ax, test.frames[i], f"{test.clips[i].event}      " + "      ".join(said))
 plt.tight_layout()
 plt.show()
 
