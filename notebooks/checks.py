@@ -565,3 +565,42 @@ def hear(ask):
     d = loops.sum(1)
     _require(not _close(got, loops / np.outer(d, d) @ h), "the degrees go in with the power −½ on each side")
     _require(_close(got, loops / np.sqrt(np.outer(d, d)) @ h), "this is not D^−½ (A + I) D^−½ H")
+
+
+# ── lesson 7 ────────────────────────────────────────────────────────────────────────────────────
+@exercise("Slicing with a step of −1 walks an axis backwards; time is the first axis.")
+def backwards(ask):
+    frames = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)
+    got = _array("frames (3, 2, 2, 3)", ask(frames.copy()), (3, 2, 2, 3))
+    _require(not np.array_equal(got, frames), "these are the frames as they came")
+    for axis, what in ((1, "upside down: that is the axis of rows"), (2, "mirrored: the axis of columns"),
+                       (3, "with red and blue exchanged: the axis of colours")):  # fmt: skip
+        _require(not np.array_equal(got, np.flip(frames, axis)), f"each frame is {what}")
+    _require(not np.array_equal(got, np.flip(frames)), "every axis is turned round; only time should be")
+    _require(np.array_equal(got, frames[::-1]), "the last frame should come first, the rest follow")
+
+
+@exercise("For each t from 0 to T − I: the sum of w times the I entries of x that begin at t.")
+def convolve_time(ask):
+    x, w = np.array([1.0, 2.0, 4.0, 8.0, 16.0]), np.array([1.0, 0.0, -3.0])
+    got = ask(x, w)
+    _require(got is not None, "it gives None: is there a return?")
+    got, right = np.asarray(got), np.correlate(x, w, "valid")
+    _require(got.shape != (5,), "5 numbers: without padding the window fits T − I + 1 = 3 times")
+    _require(got.shape != (2,), "2 numbers: the last window, which ends at the last entry, is missing")
+    _require(got.shape == (3,), f"the result has shape {got.shape}, expected (3,)")
+    _require(not _close(got, np.convolve(x, w, "valid")), "the kernel is flipped; nets do not flip it")
+    _require(_close(got, right), "not Σ_i w[i] x[t + i]")
+
+
+@exercise("M = t·d²·n_in·n_out // (d²·n_in + t·n_out); then M·d²·n_in + M·t·n_out.")
+def factorised_weights(ask):
+    got, right = ask(64, 128, 3, 3), 230 * (9 * 64 + 3 * 128)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(got != 230, "that is M itself; the weights of both parts are asked for")
+    _require(got != 27 * 64 * 128, "that is the whole convolution; M is rounded down, so the two have less")
+    _require(got != 230 * 9 * 64, "only the part over space is counted")
+    _require(got != 230 * 3 * 128, "only the part over time is counted")
+    _require(float(got) == int(got), "a number of weights is whole: round M down with //")
+    _require(got == right, f"64 to 128 channels, 3×3×3: expected {right:,}, got {got:,}")
+    _require(ask(3, 45, 3, 7) == 70 * (49 * 3 + 3 * 45), "d is not always 3: try 3 to 45 channels, 3×7×7")

@@ -19,6 +19,7 @@ from mmscratch.autograd import Node, Step
 from mmscratch.data import scenes
 from mmscratch.kernels import interface
 from mmscratch.models import scene_cnn
+from mmscratch.representations.video import resnet
 
 NOTEBOOKS = pathlib.Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -460,6 +461,28 @@ WRONG = {
         lambda a, h: a / np.sqrt(np.outer(a.sum(1), a.sum(1))) @ h,
         lambda a, h: (a + np.eye(len(a))) / np.sqrt(np.outer(a.sum(1), a.sum(1))) @ h,
         lambda a, h: (a + np.eye(len(a))) / np.outer(a.sum(1) + 1, a.sum(1) + 1) @ h,
+    ],
+    "backwards": [
+        lambda f: f,
+        lambda f: f[:, ::-1],
+        lambda f: f[:, :, ::-1],
+        lambda f: f[..., ::-1],
+        lambda f: np.flip(f),
+        lambda f: np.roll(f, 1, axis=0),
+    ],
+    "convolve_time": [
+        lambda x, w: np.convolve(x, w, "valid"),
+        lambda x, w: np.correlate(x, w, "same"),
+        lambda x, w: np.correlate(x, w, "valid")[:-1],
+        lambda x, w: np.abs(np.correlate(x, w, "valid")),
+        lambda x, w: None,
+    ],
+    "factorised_weights": [
+        lambda i, o, t, d: t * d * d * i * o,
+        lambda i, o, t, d: resnet.middle_width(i, o, t, d),
+        lambda i, o, t, d: resnet.middle_width(i, o, t, d) * d * d * i,
+        lambda i, o, t, d: resnet.middle_width(i, o, t, d) * t * o,
+        lambda i, o, t, d: resnet.middle_width(i, o) * (9 * i + 3 * o),
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip
