@@ -373,7 +373,7 @@ def _binary(instruction):
 
 
 def _give(symbol, generator, *accepted):
-    """Give vectors the operator: its type and its code, no function of its own (each takes time to compile)."""
+    """Give vectors the operator: its type and its code, no function of its own (which takes time)."""
 
     def suits(*kinds):
         return any(all(map(isinstance, kinds, classes)) for classes in accepted)

@@ -207,7 +207,9 @@ def blocks(task, tasks, m, x, image, grid, padding, total, u, bias, activation, 
         transform(m, x, image, grid, padding, first, tiles, wide, zero, channels, v, zero, v_step)
         for k in range(0, width, CHUNK * PANEL):
             rows = min(CHUNK * PANEL, width - k)
-            _multiply(m, u, k * n2 * (channels + 1), channels, v, zero, v_step, tiles, rows, sums, zero, False)
+            _multiply(
+                m, u, k * n2 * (channels + 1), channels, v, zero, v_step, tiles, rows, sums, zero, False
+            )
             _transform_back(m, sums, zero, wide, rows, k, bias, activation, y, out, grid, first, tiles)
 
 
@@ -226,7 +228,7 @@ def stage(task, m, x, image, grid, padding, total, v):
 
 @parallel
 def filter_panels(task, m, w, filters, some, channels, grid, total, v, bias, activation, y, out):
-    """All tiles, for ``some`` panels of filters; SLICE channels at a time, whose U stay in the second cache."""
+    """All tiles, ``some`` panels of filters; SLICE channels at a time, whose U stay in the second cache."""
     n2, k0, number = (m + 2) * (m + 2), task * some * PANEL, -(-total // BLOCK)
     rows = min(some * PANEL, out[0] - k0)
     size = some * PANEL * n2 * BLOCK if channels > SLICE else 0  # sums of a block wait for the next slice
