@@ -1,9 +1,11 @@
 """Clips drawn as strips of frames, with what nets say of them."""
 
+import io
 import pathlib
 
 import numpy as np
 
+from ..data.files import write_whole
 from ..data.scenes import EVENTS, render_clip
 
 __all__ = ["clip_strips"]
@@ -35,6 +37,17 @@ def clip_strips(path, split, answers, pairs=6):
             axis.text(strip.shape[1] + 4, 12 + 20 * n, f"{title}: {said}", fontsize=8, va="center",
                       color=colour)  # fmt: skip
     figure.subplots_adjust(left=0.13, right=0.76, top=0.995, bottom=0.005, hspace=0.08)
-    figure.savefig(path, metadata={"Software": None})
+    buffer = io.BytesIO()
+    figure.savefig(buffer, metadata={"Software": None})
     plt.close(figure)
+    _write_small(path, buffer)
     return pathlib.Path(path)
+
+
+def _write_small(path, buffer):
+    """The picture with 96 colours: pixel noise in all colours would make a file of megabytes."""
+    from PIL import Image
+
+    small = io.BytesIO()
+    Image.open(buffer).convert("RGB").quantize(96, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    write_whole(path, small.getvalue())
