@@ -1,27 +1,15 @@
-"""Reductions: NumPy's are one pass over memory already; sums of channels and the k largest are compiled."""
+"""Reductions: NumPy's are one pass over memory already; the k largest by a compiled loop."""
 
 import numpy as np
 
 from .. import reference
-from ..reference import argreduce, scan
-from . import simd
+from ..reference import argreduce, reduce, scan
 from .threads import LARGE
 
 __all__ = ["reduce", "argreduce", "scan", "topk"]
 
 _FEW = 64
 """Up to this k an entry is inserted into a short sorted list; beyond it sorting the row is quicker."""
-
-
-def reduce(kind, x, axes, keepdims):
-    """Sum, maximum, minimum or product over the axes."""
-    if kind == "sum" and x.ndim > 2 and axes == (0, *range(2, x.ndim)) and x.size >= LARGE:
-        if simd.LANES and x.dtype == np.float32 and x.flags.c_contiguous:
-            from .channel_sums import channel_sum
-
-            y = channel_sum(x)
-            return y.reshape(1, -1, *(1,) * (x.ndim - 2)) if keepdims else y
-    return reference.reduce(kind, x, axes, keepdims)
 
 
 def topk(x, k):
