@@ -65,10 +65,8 @@ def _several(x, base, size, o0, o1, o2, first, inside, step, apart, count, numbe
                 at = row * size[2] + first[2, o2] + j2 * step[2]
                 if apart == 1:
                     value = load_part(x, base + at, count)
-                elif count == LANES:  # the last pair's second number may be beyond the row, not beyond x
-                    known = min(2 * LANES, len(x) - base - at)
-                    near, far = load(x, base + at), load_part(x, base + at + LANES, known - LANES)
-                    value, _ = deinterleave(near, far)
+                elif base + at + 2 * LANES <= len(x):  # also numbers that no window needs
+                    value, _ = deinterleave(load(x, base + at), load(x, base + at + LANES))
                 else:
                     known = 2 * count - 1
                     near = load_part(x, base + at, known)

@@ -66,8 +66,8 @@ CHUNK = 2
 SHARE = 32
 """Channels transformed by one task of the staged variant."""
 
-SLICE = 256
-"""Channels whose U are made at a time there: with those of CHUNK panels 1.2 MB."""
+SLICE = 128
+"""Channels whose U are made at a time there: with those of CHUNK panels 0.6 MB."""
 
 DEPTH = 128
 """Channels summed at a time: V of a block, 24 kB of them, stays in the nearest cache for all filters."""
