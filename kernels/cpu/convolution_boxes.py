@@ -30,61 +30,48 @@ def copy_box(source, start, channels, corner, end, boxes, copy):
             for e0 in range(r0):
                 i0 = low0 + e0 * t0
                 first = start + ((c * s0 + i0) * s1 + low1) * s2 + low2 + left * t2
-                if not 0 <= i0 < end0:
-                    _clear(copy, at, r1 * r2)
-                elif whole:  # no gaps on either side: a plane is one row
-                    _copy_row(source, first, 1, copy, at, r1 * r2)
+                some = count if 0 <= i0 < end0 else 0
+                if whole:  # no gaps on either side: a plane is one row
+                    some = r1 * r2 if some else 0
+                    _copy_rows(source, first, 0, 0, 1, copy, at, 1, r1 * r2, 0, some, 1, 1)
                 else:
-                    _copy_rows(source, first, low1, s2, boxes, copy, at, left, count, end1)
+                    _copy_rows(source, first, low1, t1 * s2, t2, copy, at, r1, r2, left, some, end1, t1)
                 at += r1 * r2
     for c in range(channels):  # the zeros that the last row shares with a next one
         store(copy, c * boxes.channel + len(boxes.phases) * r0 * r1 * r2, splat(copy, 0))
 
 
 @njit
-def _copy_rows(source, first, low, pitch, boxes, copy, at, left, count, end):
-    """The rows of a plane: zeros, ``count`` entries of the source, zeros."""
-    rows, length, t1, t2 = boxes.rows[1], boxes.rows[2], boxes.stride[1], boxes.stride[2]
-    after = left + -(-count // LANES) * LANES
-    for e in range(rows):
-        if 0 <= low + e * t1 < end and count > 0:
-            _clear(copy, at, left)
-            _copy_row(source, first + e * t1 * pitch, t2, copy, at + left, count)
-            _clear(copy, at + after, length - after)
-        else:
-            _clear(copy, at, length)
-        at += length
+def _copy_rows(source, first, low, pitch, stride, copy, at, rows, length, left, count, end, step):
+    """The rows of a plane: ``left`` zeros, ``count`` entries of the source, zeros.
 
-
-@njit(forceinline=True)
-def _clear(copy, at, length):
-    """So many zeros from at on, and some beyond."""
+    One function without helpers: each call with an array counts its users, which costs more than a row.
+    """
     nothing = splat(copy, 0)
-    for e in range(0, length, LANES):
-        store(copy, at + e, nothing)
-
-
-@njit(forceinline=True)
-def _copy_row(source, first, stride, copy, at, count):
-    """copy[at + e] = source[first + e·stride] for e < count; zeros up to a whole vector."""
-    e = 0
-    if stride == 1:
-        while e + LANES <= count:
-            store(copy, at + e, load(source, first + e))
-            e += LANES
-        if e < count:
-            store(copy, at + e, load_part(source, first + e, count - e))
-    elif stride == 2:
-        while e < count:
-            i, known = first + 2 * e, 2 * (count - e) - 1
-            if known >= 2 * LANES:
-                a, b = load(source, i), load(source, i + LANES)
-            else:
-                a, b = load_part(source, i, known), load_part(source, i + LANES, known - LANES)
-            even, _ = deinterleave(a, b)
-            store(copy, at + e, even)
-            e += LANES
-    else:
-        store(copy, at + count // LANES * LANES, splat(copy, 0))
-        for e in range(count):
-            copy[at + e] = source[first + e * stride]
+    for row in range(rows):
+        known = count if 0 <= low + row * step < end else 0
+        for e in range(0, left if known else length, LANES):
+            store(copy, at + e, nothing)
+        i, to = first + row * pitch, at + left
+        if stride == 1:
+            for e in range(0, known - known % LANES, LANES):
+                store(copy, to + e, load(source, i + e))
+            e = known - known % LANES
+            if e < known:
+                store(copy, to + e, load_part(source, i + e, known - e))
+        elif stride == 2:
+            for e in range(0, known, LANES):
+                whole = 2 * (known - e) - 1
+                a, b = (
+                    load_part(source, i + 2 * e, whole),
+                    load_part(source, i + 2 * e + LANES, whole - LANES),
+                )
+                even, _ = deinterleave(a, b)
+                store(copy, to + e, even)
+        elif known:
+            store(copy, to + known - known % LANES, nothing)
+            for e in range(known):
+                copy[to + e] = source[i + e * stride]
+        for e in range(left + -(-known // LANES) * LANES, length if known else 0, LANES):
+            store(copy, at + e, nothing)
+        at += length

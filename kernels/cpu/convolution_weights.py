@@ -18,9 +18,12 @@ from . import convolution_plan
 from .convolution_boxes import copy_box
 from .convolution_direct import three
 from .microkernels import DOT, dot_tile
-from .simd import LANES
+from .simd import BYTES, LANES
 
 __all__ = ["conv_weight_gradient"]
+
+TALL = 6 if BYTES == 64 else DOT
+"""Lines of dy in a tile where registers are many: a line of x, rarely aligned, serves as many products."""
 
 
 def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups):
@@ -87,7 +90,15 @@ def _products(rows, columns, lines, pitch, copy, table, block, length):
         for i in range(0, columns, DOT):
             dot_tile(1, DOT, lines, 0, 0, copy, 0, table[i : i + DOT], block, i, 0, length, True)
         return
-    for r in range(0, rows, DOT):
+    tall = rows // (2 * TALL) * 2 * TALL if TALL > DOT else 0  # what is left is whole tiles of DOT
+    for r in range(0, tall, TALL):
+        for i in range(0, columns, DOT):
+            at = r * columns + i
+            dot_tile(
+                TALL, DOT, lines, r * pitch, pitch, copy, 0, table[i : i + DOT],
+                block, at, columns, length, True,
+            )  # fmt: skip
+    for r in range(tall, rows, DOT):
         for i in range(0, columns, DOT):
             at = r * columns + i
             dot_tile(
