@@ -29,9 +29,9 @@ __all__ = ["DigitSettings", "distort", "evaluate", "judge", "load", "train"]
 class DigitSettings:
     """What ``--set`` may change, with its defaults."""
 
-    epochs: int = 10
-    batch_size: int = 64
-    lr: float = 3e-3
+    epochs: int = 16
+    batch_size: int = 50
+    lr: float = 4e-3
     width: int = 16
     smoothing: float = 0.05
     distortion: float = 0.7

@@ -81,7 +81,7 @@ def test_real_digits(tmp_path):
 
     Control: always saying the most frequent digit.
     """
-    run = mnist.train(f"mnist:{REAL}", tmp_path / "run", 0, progress=False)
+    run = mnist.train(f"mnist:{REAL}", tmp_path / "run", 0, ["epochs=10"], progress=False)
     figures = mnist.evaluate(run)
     assert figures["pictures"] == 1400
     assert figures["right, majority"] < 0.13
