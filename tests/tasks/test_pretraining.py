@@ -1,6 +1,7 @@
 """BERT's pretraining: masking, pairs, batches, the task and its bounds."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from mmscratch.__main__ import main
 from mmscratch.data.tokenizers import WordPiece
 from mmscratch.representations.text import SentenceEncoder
 from mmscratch.representations.text.masking import MARKS, draw_pairs, join_pairs, mask_tokens
+from mmscratch.representations.text.scene_bert import SCENE_BERT, load_scene_bert
 from mmscratch.tasks import pretraining
 from mmscratch.tasks.pretraining import BertSettings, PairBatches, controls, judge, train, vocabulary
 from mmscratch.tasks.run import Run, RunError
@@ -146,3 +148,19 @@ def test_controls_know_what_they_say():
     untrained = judge(model, texts, TOKENIZER)
     assert untrained["perplexity"] == pytest.approx(len(TOKENIZER), rel=0.2)
     assert model.training
+
+
+def test_the_weights_that_ship_are_as_good_as_their_recipe(tmp_path):
+    """The figures of recipe.json again, on the validation scenes; a changed file is refused."""
+    recipe = json.loads((SCENE_BERT / "recipe.json").read_text(encoding="utf-8"))
+    model, tokenizer = load_scene_bert()
+    data = "scenes:train=3000,val=300,test=500,count=2-4"
+    assert data in recipe["made by"]
+    found = judge(model, pretraining.documents(data, "val"), tokenizer)
+    for name in ("masked words right", "perplexity", "next sentence right"):
+        assert found[name] == pytest.approx(recipe["val"][name], abs=0.01)
+    assert found["masked words right"] > recipe["val"]["masked words right, neighbours"] + 0.05
+    shutil.copytree(SCENE_BERT, tmp_path / "copy")
+    (tmp_path / "copy" / "model.safetensors").write_bytes(b"another file")
+    with pytest.raises(ValueError, match="the recipe says"):
+        load_scene_bert(tmp_path / "copy")
