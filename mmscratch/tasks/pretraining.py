@@ -46,12 +46,12 @@ LEVELS = ((3, 1), (2, 2), (1, 2))
 class BertSettings:
     """What ``--set`` may change, with its defaults."""
 
-    steps: int = 3000
+    steps: int = 8000
     batch_size: int = 32
-    lr: float = 2e-3
+    lr: float = 1e-3
     clip: float = 1.0
     hidden: int = 64
-    layers: int = 2
+    layers: int = 3
     heads: int = 4
     dropout: float = 0.0
     spread: float = 0.05

@@ -1,6 +1,7 @@
 """BERT's pretraining: masking, pairs, batches, the task and its bounds."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from mmscratch.__main__ import main
 from mmscratch.data.tokenizers import WordPiece
 from mmscratch.representations.text import SentenceEncoder
 from mmscratch.representations.text.masking import MARKS, draw_pairs, join_pairs, mask_tokens
+from mmscratch.representations.text.scene_bert import SCENE_BERT, load_scene_bert
 from mmscratch.tasks import pretraining
 from mmscratch.tasks.pretraining import BertSettings, PairBatches, controls, judge, train, vocabulary
 from mmscratch.tasks.run import Run, RunError
@@ -127,7 +129,8 @@ def test_other_languages_and_refusals(tmp_path):
 def test_a_few_hundred_steps_beat_every_context_free_guess(tmp_path):
     """Under a minute: masked words of unseen scenes, far above frequency and above their two neighbours."""
     data = "scenes:train=1500,val=200,count=2-3"
-    run = train(data, tmp_path / "run", 0, ["steps=450", "validate_every=450"], progress=False)
+    settings = ["steps=450", "validate_every=450", "layers=2", "lr=2e-3"]
+    run = train(data, tmp_path / "run", 0, settings, progress=False)
     figures = pretraining.evaluate(Run.open(run.folder))
     print(figures)
     assert figures["masked words right"] > 0.5 > figures["masked words right, context-free"] + 0.2
@@ -146,3 +149,19 @@ def test_controls_know_what_they_say():
     untrained = judge(model, texts, TOKENIZER)
     assert untrained["perplexity"] == pytest.approx(len(TOKENIZER), rel=0.2)
     assert model.training
+
+
+def test_the_weights_that_ship_are_as_good_as_their_recipe(tmp_path):
+    """The figures of recipe.json again, on the validation scenes; a changed file is refused."""
+    recipe = json.loads((SCENE_BERT / "recipe.json").read_text(encoding="utf-8"))
+    model, tokenizer = load_scene_bert()
+    data = recipe["made by"].split()[4].replace("train=12000", "train=2")  # the other splits do not change
+    found = judge(model, pretraining.documents(data, "val"), tokenizer)
+    for name in ("masked words right", "perplexity", "next sentence right"):
+        assert found[name] == pytest.approx(recipe["val"][name], abs=0.01)
+    assert found["masked words right"] > recipe["val"]["masked words right, neighbours"] + 0.1
+    assert found["next sentence right"] > 0.65
+    shutil.copytree(SCENE_BERT, tmp_path / "copy")
+    (tmp_path / "copy" / "model.safetensors").write_bytes(b"another file")
+    with pytest.raises(ValueError, match="the recipe says"):
+        load_scene_bert(tmp_path / "copy")
