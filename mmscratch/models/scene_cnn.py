@@ -6,8 +6,6 @@ which shape, colour and size it is (``mmscratch train attributes``), it gives ot
 regions. The strided first layers, instead of pooling, are what makes it cheap on a CPU.
 """
 
-import hashlib
-import json
 import pathlib
 
 import numpy as np
@@ -16,6 +14,7 @@ from .. import nn, ops
 from ..autograd import no_grad
 from ..data.scenes import COLOURS, SHAPES, SIZES
 from ..tensor import Tensor, tensor
+from ..weights import read_shipped
 
 __all__ = ["SceneCNN", "load_pretrained", "WEIGHTS"]
 
@@ -110,15 +109,7 @@ def load_pretrained(path=WEIGHTS):
 
     Errors     FileNotFoundError; ValueError where the file's sha256 is not the one in the recipe beside it
     """
-    from safetensors.numpy import load
-
-    path = pathlib.Path(path)
-    data = path.read_bytes()
-    recipe = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != recipe["sha256"]:
-        raise ValueError(f"{path}: sha256 is {digest}, its recipe says {recipe['sha256']}")
+    arrays, recipe = read_shipped(path)
     model = SceneCNN(tuple(recipe["channels"]))
-    model.load_state_dict(load(data))
-    model.eval()
-    return model
+    model.load_state_dict(arrays)
+    return model.eval()

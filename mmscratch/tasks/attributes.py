@@ -5,14 +5,12 @@
 """
 
 import dataclasses
-import hashlib
 import json
 
 import numpy as np
 
 from .. import optim
 from ..autograd import no_grad
-from ..data.files import write_whole
 from ..data.image import to_float
 from ..data.scenes import cell_targets
 from ..metrics.classification import accuracy
@@ -20,8 +18,9 @@ from ..models.scene_cnn import WEIGHTS, SceneCNN
 from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit, load_checkpoint
+from ..weights import write_shipped
 from .caption_data import load_scenes
-from .run import Run, RunError, plan, write_json
+from .run import Run, RunError, check_settings, plan
 
 __all__ = ["AttributeSettings", "evaluate", "judge", "ship", "train"]
 
@@ -38,11 +37,7 @@ class AttributeSettings:
     checkpoint_every: int = 500
 
     def __post_init__(self):
-        for key in ("steps", "batch_size"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key}: expected at least 1, got {getattr(self, key)}")
-        if not self.lr > 0:
-            raise ValueError(f"lr: expected more than 0, got {self.lr}")
+        check_settings(self, "steps", "batch_size")
 
 
 class SceneBatches:
@@ -144,12 +139,8 @@ def judge(model, split, batch_size=250):
 
 def ship(run, path=WEIGHTS):
     """Write a run's best weights where the package looks for them, with the recipe beside them."""
-    from safetensors.numpy import save
-
     model = SceneCNN()
     load_checkpoint(run.folder, model=model, which="best")
-    data = save({k: np.ascontiguousarray(v) for k, v in model.state_dict().items()})
-    write_whole(path, data)
     figures = evaluate(run, split="test-iid")
     changed = [f"{k}={v}" for k, v in run.settings.items() if v != getattr(AttributeSettings(), k)]
     recipe = {
@@ -157,11 +148,9 @@ def ship(run, path=WEIGHTS):
             ["mmscratch train attributes --data", run.data, "--seed", str(run.seed), "--set", *changed]
         ),
         "channels": list(_channels(model)),
-        "sha256": hashlib.sha256(data).hexdigest(),
         "test-iid": {k: round(v, 5) if isinstance(v, float) else v for k, v in figures.items()},
     }
-    write_json(path.with_suffix(".json"), recipe)
-    return json.dumps(recipe, indent=1)
+    return json.dumps(write_shipped(path, model.state_dict(), recipe), indent=1)
 
 
 def _channels(model):

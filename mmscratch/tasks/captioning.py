@@ -23,7 +23,7 @@ from ..tensor import Tensor
 from ..train import fit, load_checkpoint
 from .caption_data import load_split
 from .figures import attention_grid
-from .run import Run, RunError, plan, write_json
+from .run import Run, RunError, check_settings, plan, write_json
 
 __all__ = ["CaptionSettings", "ShowAttendTell", "evaluate", "load_model", "predict", "train"]
 
@@ -70,15 +70,13 @@ class CaptionSettings:
         for key, allowed in _CHOICES.items():
             if getattr(self, key) not in allowed:
                 raise ValueError(f"{key}: expected {' or '.join(allowed)}, got {getattr(self, key)!r}")
-        for key in ("steps", "batch_size", "hidden", "embedding", "attention", "regions", "min_count"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key}: expected at least 1, got {getattr(self, key)}")
+        check_settings(
+            self, "steps", "batch_size", "hidden", "embedding", "attention", "regions", "min_count"
+        )
         if self.regions > SceneCNN.GRID**2:
             raise ValueError(f"regions: expected at most {SceneCNN.GRID**2}, got {self.regions}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout: expected 0 ≤ p < 1, got {self.dropout}")
-        if not self.lr > 0:
-            raise ValueError(f"lr: expected more than 0, got {self.lr}")
 
 
 class ShowAttendTell(nn.Module):

@@ -8,7 +8,6 @@ them with their sha256 and their recipe. A figure of a run, or of the weights th
 
 import argparse
 import dataclasses
-import hashlib
 import json
 import sys
 
@@ -28,9 +27,10 @@ from ..random import Generator
 from ..representations.image.detector import WEIGHTS, Detections, Detector, detection_targets, load_detector
 from ..tensor import Tensor
 from ..train import fit, load_checkpoint
+from ..weights import write_shipped
 from .attributes import SceneBatches
 from .caption_data import load_scenes
-from .run import Run, RunError, plan, write_json
+from .run import Run, RunError, check_settings, plan
 
 __all__ = ["DetectionSettings", "evaluate", "figures", "judge", "ship", "train"]
 
@@ -50,11 +50,7 @@ class DetectionSettings:
     checkpoint_every: int = 300
 
     def __post_init__(self):
-        for key in ("steps", "batch_size"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key}: expected at least 1, got {getattr(self, key)}")
-        if not self.lr > 0:
-            raise ValueError(f"lr: expected more than 0, got {self.lr}")
+        check_settings(self, "steps", "batch_size")
 
 
 def truths(scenes):
@@ -186,24 +182,17 @@ def _attributes(found, true, labels):
 
 def ship(run, path=WEIGHTS):
     """Write a run's best weights where the package looks for them, with the recipe beside them."""
-    from safetensors.numpy import save
-
     model = trained_detector(run)
-    data = save({k: np.ascontiguousarray(v) for k, v in model.state_dict().items()})
-    path.parent.mkdir(exist_ok=True)
-    write_whole(path, data)
     changed = [f"{k}={v}" for k, v in run.settings.items() if v != getattr(DetectionSettings(), k)]
     command = ["mmscratch train detection --data", run.data, "--seed", str(run.seed)]
     recipe = {
         "made by": " ".join([*command, *(["--set", *changed] if changed else [])]),
         "channels": [layer.weight.shape[0] for layer in (model.conv1, model.conv2, model.conv3, model.conv4)],
-        "sha256": hashlib.sha256(data).hexdigest(),
         "test-iid": {
             k: round(v, 5) if isinstance(v, float) else v for k, v in evaluate(run, split="test-iid").items()
         },
     }
-    write_json(path.with_suffix(".json"), recipe)
-    return json.dumps(recipe, indent=1, ensure_ascii=False)
+    return json.dumps(write_shipped(path, model.state_dict(), recipe), indent=1, ensure_ascii=False)
 
 
 def boxes_figure(path, split, found: list[Detections], count=4):

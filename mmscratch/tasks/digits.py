@@ -21,7 +21,7 @@ from ..representations.audio.augment import Augment, normalise, stretch
 from ..representations.audio.sound_cnn import SoundCNN
 from ..tensor import Tensor
 from ..train import fit, load_checkpoint
-from .run import Run, RunError, plan
+from .run import Run, RunError, check_settings, plan
 
 __all__ = ["DigitSettings", "evaluate", "learn", "pictures", "predictions", "train"]
 
@@ -55,14 +55,10 @@ class DigitSettings:
     def __post_init__(self):
         if self.normalise not in ("utterance", "speaker"):
             raise ValueError(f"normalise: expected utterance or speaker, got {self.normalise!r}")
-        for key in ("epochs", "batch_size"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key}: expected at least 1, got {getattr(self, key)}")
+        check_settings(self, "epochs", "batch_size")
         for key in ("weight_decay", "dropout", "mixup", "smoothing", "warp", "equaliser"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ValueError(f"{key}: expected 0 to 1, got {getattr(self, key)}")
-        if not self.lr > 0:
-            raise ValueError(f"lr: expected more than 0, got {self.lr}")
 
 
 def pictures(digits, by="utterance"):

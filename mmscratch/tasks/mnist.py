@@ -20,7 +20,7 @@ from ..random import Generator
 from ..representations.image.cnn import SmallCNN
 from ..tensor import Tensor, tensor
 from ..train import fit, load_checkpoint
-from .run import Run, RunError, plan
+from .run import Run, RunError, check_settings, plan
 
 __all__ = ["DigitSettings", "distort", "evaluate", "judge", "load", "train"]
 
@@ -37,11 +37,7 @@ class DigitSettings:
     distortion: float = 0.7
 
     def __post_init__(self):
-        for key in ("epochs", "batch_size", "width"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key}: expected at least 1, got {getattr(self, key)}")
-        if not self.lr > 0:
-            raise ValueError(f"lr: expected more than 0, got {self.lr}")
+        check_settings(self, "epochs", "batch_size", "width")
         if not 0 <= self.smoothing < 1 or self.distortion < 0:
             raise ValueError("smoothing: expected a share below 1; distortion: expected at least 0")
 

@@ -24,7 +24,7 @@ from ..representations.text.bert_names import to_hugging_face
 from ..representations.text.masking import MARKS, draw_pairs, join_pairs, mask_tokens
 from ..representations.text.scene_bert import SCENE_BERT
 from ..train import fit, load_checkpoint
-from .run import Run, RunError, plan, write_json
+from .run import Run, RunError, check_settings, plan, write_json
 
 __all__ = [
     "BertSettings",
@@ -59,11 +59,7 @@ class BertSettings:
     checkpoint_every: int = 500
 
     def __post_init__(self):
-        for key in ("steps", "batch_size", "hidden", "layers", "heads"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key}: expected at least 1, got {getattr(self, key)}")
-        if not self.lr > 0:
-            raise ValueError(f"lr: expected more than 0, got {self.lr}")
+        check_settings(self, "steps", "batch_size", "hidden", "layers", "heads")
 
     def config(self, tokens):
         """The network's sizes."""

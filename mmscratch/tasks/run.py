@@ -13,7 +13,7 @@ import pathlib
 from .. import __version__
 from ..data.files import write_whole
 
-__all__ = ["Run", "RunError", "plan", "settings_from", "write_json"]
+__all__ = ["Run", "RunError", "check_settings", "plan", "settings_from", "write_json"]
 
 FORMAT = 1
 
@@ -23,6 +23,18 @@ class RunError(ValueError):
 
     def __init__(self, folder, reason):
         super().__init__(f"{folder}: {reason}")
+
+
+def check_settings(settings, *counts):
+    """Refuse what no training can use: a count below 1, a learning rate that is not positive.
+
+    Errors     ValueError naming the setting, what was expected and what came
+    """
+    for key in counts:
+        if getattr(settings, key) < 1:
+            raise ValueError(f"{key}: expected at least 1, got {getattr(settings, key)}")
+    if not settings.lr > 0:
+        raise ValueError(f"lr: expected more than 0, got {settings.lr}")
 
 
 @dataclasses.dataclass

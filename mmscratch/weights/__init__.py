@@ -17,7 +17,9 @@ _HOME = {
     "list_zoo": "zoo",
     "load_into": "load",
     "open_weights": "read",
+    "read_shipped": "shipped",
     "read_weights": "read",
     "under": "load",
+    "write_shipped": "shipped",
 }
 __all__, __getattr__, __dir__ = names(globals(), _HOME)

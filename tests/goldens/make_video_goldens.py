@@ -3,32 +3,23 @@
     python tests/goldens/make_video_goldens.py        (needs torch; writes video.npz beside itself)
 
 Small nets of the same make, float64. Weights and inputs are drawn from seeded NumPy by the names' order
-(`draw`, which the test repeats), so only outputs and gradients are kept: scores, the gradient of
+(`video_cases.draw`), so only outputs and gradients are kept: scores, the gradient of
 Σ y ⊙ cos(0, 1, …) to the input, and of every parameter its norm and its first eight numbers.
 """
 
 import json
 import pathlib
+import sys
 
 import numpy as np
 import torch
 from torch import nn
 
-OUT = pathlib.Path(__file__).with_name("video.npz")
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "representations"))
+from video_cases import draw  # noqa: E402
 
-
-def draw(shapes, seed):
-    """name → array: weights N(0, 1/fan_in), norms' weights, variances in [½, 1½], the rest N(0, 0.1²)."""
-    random, out = np.random.default_rng(seed), {}
-    for name in sorted(shapes):
-        shape = shapes[name]
-        if name.endswith(("running_var", "weight")) and len(shape) == 1:
-            out[name] = random.uniform(0.5, 1.5, shape)
-        elif len(shape) > 1:
-            out[name] = random.normal(size=shape) * np.prod(shape[1:]) ** -0.5
-        else:
-            out[name] = random.normal(size=shape) * 0.1
-    return out
+OUT = HERE / "video.npz"
 
 
 class TorchC3D(nn.Module):

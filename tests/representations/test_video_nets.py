@@ -5,6 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
+from video_cases import draw
 
 from mmscratch import nn, ops
 from mmscratch.data import scenes
@@ -22,20 +23,6 @@ INDEX = json.loads(str(GOLDENS["index"]))
 
 def count(model):
     return sum(p.size for p in model.parameters())
-
-
-def draw(shapes, seed):
-    """As tests/goldens/make_video_goldens.py draws."""
-    random, out = np.random.default_rng(seed), {}
-    for name in sorted(shapes):
-        shape = shapes[name]
-        if name.endswith(("running_var", "weight")) and len(shape) == 1:
-            out[name] = random.uniform(0.5, 1.5, shape)
-        elif len(shape) > 1:
-            out[name] = random.normal(size=shape) * np.prod(shape[1:]) ** -0.5
-        else:
-            out[name] = random.normal(size=shape) * 0.1
-    return out
 
 
 # ── counts ──────────────────────────────────────────────────────────────────────────────────────

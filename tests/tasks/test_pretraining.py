@@ -163,5 +163,5 @@ def test_the_weights_that_ship_are_as_good_as_their_recipe(tmp_path):
     assert found["next sentence right"] > 0.65
     shutil.copytree(SCENE_BERT, tmp_path / "copy")
     (tmp_path / "copy" / "model.safetensors").write_bytes(b"another file")
-    with pytest.raises(ValueError, match="the recipe says"):
+    with pytest.raises(ValueError, match="its recipe says"):
         load_scene_bert(tmp_path / "copy")

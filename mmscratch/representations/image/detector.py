@@ -7,8 +7,6 @@ centres share a cell cannot both be found; in the scenes world without occlusion
 """
 
 import dataclasses
-import hashlib
-import json
 import math
 import pathlib
 
@@ -18,6 +16,7 @@ from ... import nn, ops
 from ...autograd import no_grad
 from ...data.scenes import COLOURS, SHAPES, SIZES
 from ...tensor import Tensor, tensor
+from ...weights import read_shipped
 from .boxes import decode_boxes, encode_boxes, focal_loss, generalized_iou, nms
 from .regions import region_features
 
@@ -209,14 +208,7 @@ def load_detector(path=WEIGHTS):
 
     Errors     FileNotFoundError; ValueError where the file's sha256 is not the one in the recipe beside it
     """
-    from safetensors.numpy import load
-
-    path = pathlib.Path(path)
-    data = path.read_bytes()
-    recipe = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != recipe["sha256"]:
-        raise ValueError(f"{path}: sha256 is {digest}, its recipe says {recipe['sha256']}")
+    arrays, recipe = read_shipped(path)
     model = Detector(tuple(recipe["channels"]))
-    model.load_state_dict(load(data))
+    model.load_state_dict(arrays)
     return model.eval()

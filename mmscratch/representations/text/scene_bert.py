@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import pathlib
 
 from ...data.tokenizers import WordPiece
+from ...weights import read_shipped
 from ..blank import Blank
 from .bert import BertConfig, BertForPreTraining
 from .bert_names import from_hugging_face
@@ -21,14 +20,8 @@ def load_scene_bert(folder=SCENE_BERT):
 
     Errors     FileNotFoundError; ValueError where the weights' sha256 is not the one in recipe.json
     """
-    from safetensors.numpy import load
-
     folder = pathlib.Path(folder)
-    data = (folder / "model.safetensors").read_bytes()
-    recipe = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != recipe["sha256"]:
-        raise ValueError(f"{folder}: sha256 of the weights is {digest}, the recipe says {recipe['sha256']}")
+    arrays, _ = read_shipped(folder / "model.safetensors", folder / "recipe.json")
     model = BertForPreTraining(BertConfig.from_json(folder / "config.json"), generator=Blank())
-    model.load_state_dict(from_hugging_face(load(data), heads=True))
+    model.load_state_dict(from_hugging_face(arrays, heads=True))
     return model.eval(), WordPiece.from_vocab(folder / "vocab.txt")
