@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 6 · Sound: from waves to coefficients
+# # 6a · Sound: from waves to coefficients
 #
 # **You will be able to** say what a Fourier transform of a short frame shows and hides, choose a window, put a
 # signal together again from its frames, build a mel bank by hand, explain what each step from wave to MFCC

@@ -567,7 +567,7 @@ def hear(ask):
     _require(_close(got, loops / np.sqrt(np.outer(d, d)) @ h), "this is not D^−½ (A + I) D^−½ H")
 
 
-# ── lesson 7 ────────────────────────────────────────────────────────────────────────────────────
+# ── lesson 6, video ─────────────────────────────────────────────────────────────────────────────
 @exercise("Slicing with a step of −1 walks an axis backwards; time is the first axis.")
 def backwards(ask):
     frames = np.arange(3 * 2 * 2 * 3, dtype=np.uint8).reshape(3, 2, 2, 3)

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 7 · Video: the arrow of time
+# # 6b · Video: the arrow of time
 #
 # **You will be able to** prove that a bag of frames cannot tell a clip from its reversal, convolve over
 # space and time by hand, factorise that convolution and count its weights, and train a net that sees which
