@@ -21,12 +21,13 @@ chooses where to look for the colour without knowing that it said "small", and m
 """
 
 from .. import nn, ops
+from .caption_decoder import CaptionDecoder, check_pictures, check_words
 from .captioner_steps import decode_steps
 
-__all__ = ["AttentionCaptioner", "attention_loss", "caption_loss", "doubly_stochastic_penalty"]
+__all__ = ["AttentionCaptioner"]
 
 
-class AttentionCaptioner(nn.Module):
+class AttentionCaptioner(CaptionDecoder):
     """Regions of a picture to a distribution over its captions, word by word.
 
     Forward    h_0 = tanh(W_h mean_i a_i), c_0 = tanh(W_c mean_i a_i)
@@ -60,10 +61,7 @@ class AttentionCaptioner(nn.Module):
 
     def start(self, regions):
         """What decoding needs of a picture: (B, R, D) → state = (a, W_a a, h_0, c_0, z_0)."""
-        if regions.ndim != 3 or regions.shape[2] != self.region_size:
-            raise ValueError(
-                f"AttentionCaptioner: regions must be (B, R, {self.region_size}), got {tuple(regions.shape)}"
-            )
+        check_pictures(self, regions)
         mean = regions.mean(1)
         h, c = ops.tanh(self.init_h(mean)), ops.tanh(self.init_c(mean))
         return regions, self.W_a(regions), h, c, mean * 0.0
@@ -97,11 +95,7 @@ class AttentionCaptioner(nn.Module):
 
     def forward(self, regions, tokens):
         """Teacher forcing: after tokens[:, :t + 1], the logits of tokens[:, t + 1]."""
-        if tokens.ndim != 2 or tokens.shape[0] != regions.shape[0] or tokens.shape[1] < 2:
-            raise ValueError(
-                f"AttentionCaptioner: tokens must be (B, T + 1) with B = {regions.shape[0]} and T ≥ 1, "
-                f"got {tuple(tokens.shape)}"
-            )
+        check_words(self, regions, tokens)
         regions, projected, h, c, _ = self.start(regions)
         embedded = self.E(tokens[:, :-1])
         ask = [
@@ -113,29 +107,3 @@ class AttentionCaptioner(nn.Module):
             self.v.weight.squeeze(0), query=self.query,
         )  # fmt: skip
         return self.predict(embedded, h.permute(1, 0, 2), z.permute(1, 0, 2)), alpha.permute(1, 0, 2)
-
-
-def caption_loss(logits, target, pad):
-    """−mean log p(y_t | y_<t, picture) over the words that are not padding; (B, T, V), (B, T) → ()."""
-    b, t, v = logits.shape
-    return ops.cross_entropy(logits.reshape(b * t, v), target.reshape(b * t), ignore_index=pad)
-
-
-def attention_loss(alpha, region, eps=1e-8):
-    """−mean log α_t,region(t) over the words that mention an object (Liu et al., 2017, "correctness").
-
-    alpha (B, T, R); region (B, T) integer: which region the word at t speaks of, −1 for none.
-    """
-    b, t, r = alpha.shape
-    return ops.nll_loss((alpha + eps).log().reshape(b * t, r), region.reshape(b * t), ignore_index=-1)
-
-
-def doubly_stochastic_penalty(alpha, mask):
-    """mean_{b,i} (τ − Σ_t α_ti)², τ = T/R: look at every region as often (Xu et al., 2015, eq. 14).
-
-    The paper's target 1 can only be met where a caption is as long as there are regions, for the
-    weights of each word sum to one; τ is what all of them can meet. alpha (B, T, R), mask (B, T).
-    """
-    weights = (alpha * mask.unsqueeze(2)).sum(1)
-    target = mask.sum(1, keepdims=True) / alpha.shape[2]
-    return ((target - weights) ** 2).mean()

@@ -16,7 +16,8 @@ from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..decoding import greedy
 from ..metrics.captions import caption_scores
-from ..models.captioner import AttentionCaptioner, attention_loss, caption_loss, doubly_stochastic_penalty
+from ..models.caption_losses import attention_loss, caption_loss, doubly_stochastic_penalty
+from ..models.captioner import AttentionCaptioner
 from ..models.scene_cnn import SceneCNN, load_pretrained
 from ..random import Generator
 from ..tensor import Tensor

@@ -7,12 +7,9 @@ from mmscratch import ops
 from mmscratch.autograd import no_grad
 from mmscratch.decoding import greedy
 from mmscratch.gradcheck import gradcheck
-from mmscratch.models.captioner import (
-    AttentionCaptioner,
-    attention_loss,
-    caption_loss,
-    doubly_stochastic_penalty,
-)
+from mmscratch.models.caption_decoder import CaptionDecoder
+from mmscratch.models.caption_losses import attention_loss, caption_loss, doubly_stochastic_penalty
+from mmscratch.models.captioner import AttentionCaptioner
 from mmscratch.random import Generator
 from mmscratch.tensor import Tensor
 
@@ -103,7 +100,7 @@ def test_seeded_faults_are_caught(model, batch, fault):
     wanted, _ = by_the_paper(model, regions, tokens)
     FAULTS[fault](model)
     with pytest.raises(AssertionError):
-        logits, _ = step_by_step(model, Tensor(regions), tokens)
+        logits, _ = CaptionDecoder.forward(model, Tensor(regions), Tensor(tokens))
         np.testing.assert_allclose(logits.detach().numpy(), wanted, rtol=1e-10)
 
 
@@ -127,16 +124,6 @@ def test_gradients_of_the_whole_model(model, batch):
     assert gradcheck(loss, regions)
 
 
-def step_by_step(model, regions, tokens):
-    """What ``forward`` gives, of the steps that decoding takes."""
-    state, logits, alphas = model.start(regions), [], []
-    for t in range(tokens.shape[1] - 1):
-        state, step_logits, alpha = model.step(state, Tensor(np.ascontiguousarray(tokens[:, t])))
-        logits.append(step_logits)
-        alphas.append(alpha)
-    return ops.stack(logits, axis=1), ops.stack(alphas, axis=1)
-
-
 @pytest.mark.parametrize("dtype, rtol, atol", [("float64", 1e-9, 1e-12), ("float32", 1e-3, 1e-5)])
 @pytest.mark.parametrize("length", [2, T + 1])
 def test_teacher_forcing_is_stepping(model, batch, dtype, rtol, atol, length):
@@ -148,7 +135,7 @@ def test_teacher_forcing_is_stepping(model, batch, dtype, rtol, atol, length):
     wishes = [rng.normal(size=(B, length - 1, n)).astype(dtype) for n in (V, R)]
     for run in (
         lambda a: model(a, Tensor(np.ascontiguousarray(tokens))),
-        lambda a: step_by_step(model, a, tokens),
+        lambda a: CaptionDecoder.forward(model, a, Tensor(np.ascontiguousarray(tokens))),
     ):
         model.zero_grad()
         regions = Tensor(batch[0].astype(dtype), requires_grad=True)

@@ -1,0 +1,60 @@
+"""What every caption model is: a start and a step. Training and search are folds over that step.
+
+    start      regions (B, R, D) → state: nested tuples of tensors (or None), every tensor with B first
+    step       state, the word before (B,) → state, logits of the next (B, V), where it looked (B, R) or None
+
+Training folds the step over the words of a reference (teacher forcing), search (``mmscratch.decoding``) over
+the words it chose itself: there is one model, and not a second one for inference that may differ from it.
+A model that can take all steps at once (one product for all words, a causal mask) overrides ``forward``;
+a test holds both to the same numbers.
+"""
+
+from .. import nn, ops
+
+__all__ = ["CaptionDecoder", "check_pictures", "check_words"]
+
+
+class CaptionDecoder(nn.Module):
+    """The fold of a step over given words; a model states ``region_size``, ``start`` and ``step``.
+
+    Forward    state_0 = start(regions); state_t, logits_t, α_t = step(state_{t−1}, tokens[:, t − 1])
+    Shapes     regions (B, R, D), tokens (B, T + 1) → logits (B, T, V), α (B, T, R), or None for α
+    Errors     ValueError naming the shapes that were expected
+    """
+
+    region_size: int
+
+    def start(self, regions):
+        """What decoding needs of a picture: (B, R, D) → state."""
+        raise NotImplementedError
+
+    def step(self, state, token):
+        """state, token (B,) → state, logits (B, V), α (B, R) or None."""
+        raise NotImplementedError
+
+    def forward(self, regions, tokens):
+        """Teacher forcing: after tokens[:, :t + 1], the logits of tokens[:, t + 1]."""
+        check_words(self, regions, tokens)
+        state, logits, looks = self.start(regions), [], []
+        for t in range(tokens.shape[1] - 1):
+            state, scores, alpha = self.step(state, tokens[:, t])
+            logits.append(scores)
+            looks.append(alpha)
+        return ops.stack(logits, axis=1), None if looks[0] is None else ops.stack(looks, axis=1)
+
+
+def check_pictures(model, regions):
+    """Refuse regions that are not (B, R, D) with the model's D."""
+    if regions.ndim != 3 or regions.shape[2] != model.region_size:
+        raise ValueError(
+            f"{type(model).__name__}: regions must be (B, R, {model.region_size}), got {tuple(regions.shape)}"
+        )
+
+
+def check_words(model, regions, tokens):
+    """Refuse tokens that are not (B, T + 1) for the pictures' B."""
+    if tokens.ndim != 2 or tokens.shape[0] != regions.shape[0] or tokens.shape[1] < 2:
+        raise ValueError(
+            f"{type(model).__name__}: tokens must be (B, T + 1) with B = {regions.shape[0]} and T ≥ 1, "
+            f"got {tuple(tokens.shape)}"
+        )

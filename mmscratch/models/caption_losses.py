@@ -1,0 +1,31 @@
+"""What caption models learn from: the words, and where a word looks."""
+
+from .. import ops
+
+__all__ = ["attention_loss", "caption_loss", "doubly_stochastic_penalty"]
+
+
+def caption_loss(logits, target, pad):
+    """−mean log p(y_t | y_<t, picture) over the words that are not padding; (B, T, V), (B, T) → ()."""
+    b, t, v = logits.shape
+    return ops.cross_entropy(logits.reshape(b * t, v), target.reshape(b * t), ignore_index=pad)
+
+
+def attention_loss(alpha, region, eps=1e-8):
+    """−mean log α_t,region(t) over the words that mention an object (Liu et al., 2017, "correctness").
+
+    alpha (B, T, R); region (B, T) integer: which region the word at t speaks of, −1 for none.
+    """
+    b, t, r = alpha.shape
+    return ops.nll_loss((alpha + eps).log().reshape(b * t, r), region.reshape(b * t), ignore_index=-1)
+
+
+def doubly_stochastic_penalty(alpha, mask):
+    """mean_{b,i} (τ − Σ_t α_ti)², τ = T/R: look at every region as often (Xu et al., 2015, eq. 14).
+
+    The paper's target 1 can only be met where a caption is as long as there are regions, for the
+    weights of each word sum to one; τ is what all of them can meet. alpha (B, T, R), mask (B, T).
+    """
+    weights = (alpha * mask.unsqueeze(2)).sum(1)
+    target = mask.sum(1, keepdims=True) / alpha.shape[2]
+    return ((target - weights) ** 2).mean()
