@@ -48,9 +48,9 @@ for (const word of document.querySelectorAll(".word")) {{
 
 
 def attention_grid(weights, cells, side):
-    """Weights of chosen cells laid out as a picture: weights (T, R), cells (R,) → (T, side, side)."""
+    """Weights of regions laid out as a picture: weights (T, R), cells (R,) → (T, side, side)."""
     grid = np.zeros((len(weights), side * side))
-    grid[:, cells] = weights
+    np.add.at(grid, (slice(None), cells), weights)  # two boxes may have their centres in one cell
     return grid.reshape(-1, side, side)
 
 

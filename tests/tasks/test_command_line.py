@@ -117,12 +117,13 @@ def test_export_then_train_on_the_export(tmp_path):
 
 def weights(run):
     """sha256 of the last checkpoint's arrays."""
-    from mmscratch.tasks.captioning import CaptionSettings, ShowAttendTell, load_vocabulary
+    from mmscratch.tasks.caption_model import PictureCaptioner, load_vocabulary
+    from mmscratch.tasks.caption_settings import CaptionSettings
     from mmscratch.tasks.run import Run
     from mmscratch.train import digest, load_checkpoint
 
     opened = Run.open(run)
-    model = ShowAttendTell(len(load_vocabulary(opened)), CaptionSettings(**opened.settings))
+    model = PictureCaptioner(len(load_vocabulary(opened)), CaptionSettings(**opened.settings))
     load_checkpoint(pathlib.Path(run), model=model, which="last")
     return digest(model.state_dict())
 

@@ -70,7 +70,7 @@ from .render import boxes, masks, object_rgb, render
 from .sample import sample_scene
 from .sound import LEVELS, PITCHES, export_sounds, harmonics, note, onset, render_sound
 from .splits import SPLITS, split_of
-from .targets import cell_targets, link_cells, mask_grid, object_cells
+from .targets import box_cells, cell_targets, link_cells, mask_grid, object_cells
 from .truth import Truth, truth, truth_rate
 
 __all__ = [
@@ -118,6 +118,7 @@ __all__ = [
     "answer_priors",
     "answer_text",
     "ask",
+    "box_cells",
     "boxes",
     "captions",
     "cell_targets",

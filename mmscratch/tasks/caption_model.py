@@ -1,0 +1,108 @@
+"""Encoder and decoder joined: pictures to sentences, and a trained run read back."""
+
+import json
+
+import numpy as np
+
+from .. import nn, ops
+from ..autograd import no_grad
+from ..data.vocabulary import Vocabulary
+from ..decoding import greedy
+from ..models.captioner import AttentionCaptioner
+from ..models.scene_cnn import SceneCNN, load_pretrained
+from ..random import Generator
+from ..representations.image.detector import Detector, load_detector
+from ..representations.image.regions import GEOMETRY
+from ..tensor import Tensor
+from ..train import load_checkpoint
+from .caption_settings import CaptionSettings
+from .figures import attention_grid
+from .run import RunError
+
+__all__ = ["PictureCaptioner", "describe", "load_model", "load_vocabulary"]
+
+
+class PictureCaptioner(nn.Module):
+    """Encoder and decoder together: pictures to captions.
+
+    A frozen encoder gives the decoder its ``regions`` best regions, once for a data set: the cells of the
+    scene network most likely to hold an object, or the boxes that the detector finds ("boxes"). Otherwise the
+    decoder sees the whole 8 × 8 grid, and gradients reach the encoder.
+    """
+
+    def __init__(self, vocabulary_size, settings, generator=None):
+        super().__init__()
+        self.frozen = settings.encoder not in ("finetune", "scratch")
+        self.count = settings.regions if self.frozen else SceneCNN.GRID**2
+        if settings.encoder == "boxes":
+            self.encoder = load_detector()
+            size = self.encoder.channels + GEOMETRY
+        else:
+            scratch = settings.encoder == "scratch"
+            self.encoder = SceneCNN(generator=generator) if scratch else load_pretrained()
+            size = self.encoder.channels + 2
+        self.decoder = AttentionCaptioner(
+            vocabulary_size, size, settings.hidden, settings.embedding, settings.attention, settings.dropout,
+            settings.query, generator=generator,
+        )  # fmt: skip
+
+    def trained_parameters(self):
+        """What the optimizer may move."""
+        return list((self.decoder if self.frozen else self).parameters())
+
+    def encode(self, images):
+        """Pictures (N, 3, 64, 64) → regions (N, R, D), an array; cells (N, R): where in the grid each is."""
+        if self.frozen:
+            boxes = isinstance(self.encoder, Detector)
+            look = self.encoder.best_regions if boxes else self.encoder.regions
+            return look(images, self.count)
+        with no_grad():
+            parts = [self.grid_regions(images[i : i + 256]).numpy() for i in range(0, len(images), 256)]
+        return np.concatenate(parts), np.tile(np.arange(self.count), (len(images), 1))
+
+    def grid_regions(self, images):
+        """All cells as regions, differentiably: (B, 3, 64, 64) → (B, 64, D)."""
+        grid = self.encoder.features(Tensor(images))
+        b, c, h, w = grid.shape
+        y, x = np.mgrid[0:h, 0:w]
+        place = np.stack([(x + 0.5) / w * 2 - 1, (y + 0.5) / h * 2 - 1], -1).reshape(1, h * w, 2)
+        place = Tensor(np.broadcast_to(place, (b, h * w, 2)).astype(grid.dtype))
+        return ops.concatenate([grid.reshape(b, c, h * w).permute(0, 2, 1), place], axis=2)
+
+
+def load_vocabulary(run):
+    """The words of a run; RunError where they cannot be read."""
+    path = run.folder / "vocabulary.json"
+    try:
+        return Vocabulary(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as e:
+        raise RunError(path, f"is no list of words ({e})") from None
+
+
+def load_model(run):
+    """The trained model of a run (the best on validation, or the last), its vocabulary and settings."""
+    try:
+        settings = CaptionSettings(**run.settings)
+    except (TypeError, ValueError) as e:
+        raise RunError(run.folder / "run.json", f"settings: {e}") from None
+    vocabulary = load_vocabulary(run)
+    model = PictureCaptioner(len(vocabulary), settings, Generator(0))
+    load_checkpoint(run.folder, model=model, which="best")
+    model.eval()
+    return model, vocabulary, settings
+
+
+def describe(model, vocabulary, images, max_length):
+    """Greedy captions of pictures (N, 3, 64, 64): N lists of words, log p (N,), N arrays (words, 8, 8)."""
+    words, log_p, looks = [], [], []
+    for i in range(0, len(images), 256):
+        regions, cells = model.encode(images[i : i + 256])
+        with no_grad():
+            state = model.decoder.start(Tensor(regions))
+        tokens, p, alpha = greedy(
+            model.decoder.step, state, len(regions), Vocabulary.start, Vocabulary.end, max_length
+        )
+        words += [[vocabulary.words[t] for t in row] for row in tokens]
+        log_p.append(p)
+        looks += [attention_grid(a, c, SceneCNN.GRID) for a, c in zip(alpha, cells, strict=True)]
+    return words, np.concatenate(log_p), looks
