@@ -31,7 +31,7 @@ def likelihood(model, vocabulary, split, regions=None, sentences=None, picture_o
     picture_of: for each picture, which picture to show instead (a control).
     """
     sentences = split.captions if sentences is None else sentences
-    regions = model.encode(split.floats())[0] if regions is None else regions
+    regions = model.encode_split(split)[0] if regions is None else regions
     pairs = [(i, vocabulary.encode(s)) for i, many in enumerate(sentences) for s in many]
     shown = np.arange(len(regions)) if picture_of is None else np.asarray(picture_of)
     log_p, words = [], []
@@ -61,9 +61,10 @@ def judge(model, vocabulary, checked, trained, seed=0):
     Controls    majority: the training captions' most frequent one, said of every picture;
                 shuffled: the same model shown another picture of the split (a fixed derangement)
     """
-    regions, _ = model.encode(checked.floats())
+    seen = model.encode_split(checked)
+    regions = seen[0]
     longest = max(len(s) for many in trained.captions for s in many)
-    said, _, _ = describe(model, vocabulary, checked.floats(), max_length=2 * longest)
+    said, _, _ = describe(model, vocabulary, seen, max_length=2 * longest)
     others = derangement(len(checked), seed)
     own = likelihood(model, vocabulary, checked, regions)
     shuffled = likelihood(model, vocabulary, checked, regions, picture_of=others)

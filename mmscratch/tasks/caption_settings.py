@@ -3,11 +3,15 @@
 import dataclasses
 
 from ..models.scene_cnn import SceneCNN
+from .caption_features import NETWORKS
 from .run import check_settings
 
 __all__ = ["CaptionSettings"]
 
-_CHOICES = {"encoder": ("auto", "frozen", "boxes", "finetune", "scratch"), "query": ("current", "previous")}
+_CHOICES = {
+    "encoder": ("auto", "frozen", "boxes", "finetune", "scratch", *NETWORKS),
+    "query": ("current", "previous"),
+}
 
 
 @dataclasses.dataclass
@@ -16,9 +20,12 @@ class CaptionSettings:
 
     encoder    frozen: the shipped scene network, its best ``regions`` cells; boxes: the shipped detector, its
                best ``regions`` boxes; finetune: the scene network is trained too, all cells; scratch: from
-               random weights; auto: frozen for scenes, finetune for other pictures
+               random weights; auto: frozen for scenes, finetune for other pictures; vgg16, vgg16-keras,
+               resnet18, resnet50: a published network's last grid, computed once and kept on disk
+    weights    of a published network: the file, as its publisher has it
     query      current: the state that has heard the last word asks; previous: the paper's order
-    attention_supervision    weight of the loss that points attention at the object a word mentions (scenes)
+    attention_supervision    weight of the loss that points attention at the object a word mentions
+                             (scenes, and not of a published network's grid)
     """
 
     steps: int = 1500
@@ -31,6 +38,7 @@ class CaptionSettings:
     dropout: float = 0.0
     query: str = "current"
     encoder: str = "auto"
+    weights: str = ""
     regions: int = 8
     attention_supervision: float = 1.0
     doubly_stochastic: float = 0.0
@@ -53,6 +61,9 @@ class CaptionSettings:
         check_settings(
             self, "steps", "batch_size", "hidden", "embedding", "attention", "regions", "min_count"
         )
+        if bool(self.weights) != (self.encoder in NETWORKS):
+            wanted = "a file of weights" if self.encoder in NETWORKS else "none"
+            raise ValueError(f"weights: encoder {self.encoder!r} takes {wanted}, got {self.weights!r}")
         if self.regions > SceneCNN.GRID**2:
             raise ValueError(f"regions: expected at most {SceneCNN.GRID**2}, got {self.regions}")
         if not 0 <= self.dropout < 1:

@@ -11,13 +11,13 @@ import numpy as np
 from .. import optim
 from ..data import scenes
 from ..data.batches import CaptionBatches
-from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.caption_losses import attention_loss, caption_loss, doubly_stochastic_penalty
 from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit
-from .caption_data import SIDE, load_split
+from .caption_data import load_split
+from .caption_features import check_weights
 from .caption_judge import derangement, judge, likelihood
 from .caption_model import PictureCaptioner, describe, load_model, load_vocabulary
 from .caption_settings import CaptionSettings
@@ -30,6 +30,8 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     """Train as ``mmscratch train caption`` does; returns the Run."""
     run, data, seed, settings = plan("caption", CaptionSettings, data, out, seed, assignments, resume)
     settings = settings.for_data(data)
+    if settings.weights:
+        check_weights(settings.weights)
     trained = load_split(data, "train", progress=progress)
     checked = load_split(data, "val", progress=progress)
     resume = run is not None
@@ -51,15 +53,15 @@ def learn(model, vocabulary, settings, trained, checked, *, run=None, seed=None,
     of the same captions where each is shown another picture. While they are equal, the model does not look.
     """
     seed = run.seed if run is not None else seed
-    loader = CaptionLoader(model, vocabulary, settings, trained, seed)
+    loader = CaptionLoader(model, vocabulary, settings, trained, seed, progress=progress)
     parameters = model.trained_parameters()
     optimizer = optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.steps)
-    seen = model.encode(checked.floats())[0] if model.frozen else None
+    seen = model.encode_split(checked)[0] if model.frozen else None
     others = derangement(len(checked), seed)
 
     def validate():
-        regions = seen if model.frozen else model.encode(checked.floats())[0]
+        regions = seen if model.frozen else model.encode_split(checked)[0]
         own = likelihood(model, vocabulary, checked, regions)
         blind = likelihood(model, vocabulary, checked, regions, picture_of=others)
         return {"val_loss": float(own.per_word), "val_loss_shuffled": float(blind.per_word)}
@@ -75,7 +77,7 @@ def learn(model, vocabulary, settings, trained, checked, *, run=None, seed=None,
 class CaptionLoader:
     """The batches of one split and the loss of one batch."""
 
-    def __init__(self, model, vocabulary, settings, split, seed):
+    def __init__(self, model, vocabulary, settings, split, seed, *, progress=False):
         self.model, self.settings = model, settings
         pairs = [(i, k) for i, sentences in enumerate(split.captions) for k in range(len(sentences))]
         tokens = [vocabulary.encode(split.captions[i][k]) for i, k in pairs]
@@ -88,8 +90,8 @@ class CaptionLoader:
         )  # fmt: skip
         self.regions = self.cells = None
         if model.frozen:
-            self.regions, self.cells = model.encode(split.floats())
-        self.object_cells = split.object_cells
+            self.regions, self.cells = model.encode_split(split, progress=progress)
+        self.object_cells = None if model.published else split.object_cells
         if settings.encoder == "boxes" and split.scenes is not None:
             self.object_cells = scenes.box_cells(split.scenes)
 
@@ -135,10 +137,9 @@ def predict(run, files):
 
     Every file is read before the first is captioned: a bad one is an error, and nothing is lost.
     """
-    images = np.stack([read_image(f, size=SIDE) for f in files])
     model, vocabulary, _ = load_model(run)
     longest = 40
-    words, log_p, looks = describe(model, vocabulary, to_float(images), max_length=longest)
+    words, log_p, looks = describe(model, vocabulary, model.encode_files(files), max_length=longest)
     return [
         {
             "file": str(f), "caption": " ".join(w), "log_p": float(p), "words": w,

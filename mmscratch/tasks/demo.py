@@ -58,7 +58,7 @@ def run(out="demo", seed=0, settings=None):
 def draw(out, model, vocabulary, split, rows, digest, seed):
     """The figure and the page: the first pictures of the split, whatever the model says of them."""
     images = split.images[:SHOWN]
-    words, _, looks = describe(model, vocabulary, split.floats()[:SHOWN], max_length=20)
+    words, _, looks = describe(model, vocabulary, model.encode(split.floats()[:SHOWN]), max_length=20)
     judged = ["true" if t else "false" for t in split.judge(words, range(SHOWN))]
     caption_figure(out / "captions.png", images, words, looks, judged)
     intro = (
