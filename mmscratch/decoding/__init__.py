@@ -4,8 +4,10 @@
     state      nested tuples, lists and dicts of tensors with one row a sentence; ``state`` says what else may
                stand in it
 
-greedy(step, state, batch, start, end, max_length)              the likeliest word each time
-sample(step, state, batch, start, end, max_length, generator)   a word drawn each time
+greedy(step, state, batch, start, end, max_length)                  the likeliest word each time
+sample(step, state, batch, start, end, max_length, generator)       a word drawn each time
+beam_search(step, state, batch, start, end, max_length, width)      the W best beginnings side by side
+diverse_beam_search(step, …, max_length, width, groups)             beams that avoid each other's words
 
 Every method takes all pictures of a batch at once, calls ``step`` once a word, and reports the model's own
 log-probability of what was said: Σ_t log p(y_t | y_<t), the end token's with it.
@@ -14,7 +16,10 @@ log-probability of what was said: Σ_t log p(y_t | y_<t), the end token's with i
 from ..lazy import names
 
 _HOME = {
+    "Hypothesis": "hypotheses",
     "Shared": "state",
+    "beam_search": "beam",
+    "diverse_beam_search": "beam",
     "greedy": "rollout",
     "sample": "rollout",
 }

@@ -58,10 +58,8 @@ class Draw:
 
     def __call__(self, scores, u):
         heap = np.cumsum(self.weights(scores), axis=1)
-        total = heap[:, -1]
-        # u · total may round to total itself, beyond the last word.
-        place = np.minimum(u * total, np.nextafter(total, 0))
-        return (heap > place[:, None]).argmax(axis=1)
+        # u ≤ 1 − 2⁻⁵³, so u · total is less than total after rounding too: there is such a v, and q(v) > 0.
+        return (heap > (u * heap[:, -1])[:, None]).argmax(axis=1)
 
 
 def _is_number(value):

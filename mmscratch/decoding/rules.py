@@ -15,7 +15,7 @@ class Rules:
     end                the id that ends a sentence
     min_length         no end before so many words
     no_repeat_ngram    n: a word that would complete an n-gram which the sentence already has is forbidden
-                       (Paulus, Xiong & Socher, 2018, §2.5, n = 3); never the end; 0: no such rule
+                       (Paulus, Xiong & Socher, 2018, §2.5, n = 3); 0: no such rule
     forbidden          ids that are never said: padding, the start token, the unknown word
 
     A sentence that the rules leave no word at all may end, however short it is.
@@ -60,8 +60,7 @@ class Rules:
         again = (grams[:, :, :-1] == said[:, None, t - n + 1 :]).all(axis=2)
         row, place = np.nonzero(again)
         word = grams[row, place, n - 1]
-        keep = word != self.end
-        allowed[row[keep], word[keep]] = -np.inf
+        allowed[row, word] = -np.inf
 
 
 def check_count(name, value, least):
