@@ -1,8 +1,10 @@
 """What caption models learn from: the words, and where a word looks."""
 
+import numpy as np
+
 from .. import ops
 
-__all__ = ["attention_loss", "caption_loss", "doubly_stochastic_penalty"]
+__all__ = ["attention_loss", "caption_loss", "doubly_stochastic_penalty", "log_frequencies"]
 
 
 def caption_loss(logits, target, pad):
@@ -29,3 +31,17 @@ def doubly_stochastic_penalty(alpha, mask):
     weights = (alpha * mask.unsqueeze(2)).sum(1)
     target = mask.sum(1, keepdims=True) / alpha.shape[2]
     return ((target - weights) ** 2).mean()
+
+
+def log_frequencies(counts, size, smoothing=1.0):
+    """log((n_v + s) / Σ_w (n_w + s)) of each of ``size`` words: an array (V,) in float64.
+
+    counts (V,); smoothing s > 0 where a word has never been seen.
+    """
+    counts = np.asarray(counts, np.float64)
+    if counts.shape != (size,) or not (counts >= 0).all() or not np.isfinite(counts).all():
+        raise ValueError(f"counts must be {size} numbers ≥ 0, one a word, got {counts.shape}: {counts}")
+    smoothed = counts + smoothing
+    if not (smoothed > 0).all():
+        raise ValueError(f"smoothing must be above 0 where a word has never been seen, got {smoothing}")
+    return np.log(smoothed / smoothed.sum())
