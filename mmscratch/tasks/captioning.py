@@ -15,7 +15,7 @@ from ..data.batches import CaptionBatches
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..decoding import greedy
-from ..metrics.captions import caption_scores
+from ..metrics.captions import score_captions
 from ..models.caption_losses import attention_loss, caption_loss, doubly_stochastic_penalty
 from ..models.captioner import AttentionCaptioner
 from ..models.scene_cnn import SceneCNN, load_pretrained
@@ -318,7 +318,7 @@ def judge(model, vocabulary, checked, trained, seed=0):
         ("", [said[i] for i in scored]),
         (", majority caption", [majority] * len(scored)),
     ):
-        for metric, value in caption_scores(candidates, references).items():
+        for metric, value in score_captions(candidates, references).items():
             figures[f"{metric}{name}"] = float(value)
     if checked.scenes is not None:
         for name, sentences in (
