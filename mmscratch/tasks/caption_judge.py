@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..data.vocabulary import Vocabulary
-from ..metrics.captions import caption_scores
+from ..metrics.captions import score_captions
 from ..tensor import Tensor
 from .caption_model import describe
 
@@ -80,7 +80,7 @@ def judge(model, vocabulary, checked, trained, seed=0):
         ("", [said[i] for i in scored]),
         (", majority caption", [majority] * len(scored)),
     ):
-        for metric, value in caption_scores(candidates, references).items():
+        for metric, value in score_captions(candidates, references).items():
             figures[f"{metric}{name}"] = float(value)
     if checked.scenes is not None:
         for name, sentences in (
