@@ -65,7 +65,8 @@ def check_pictures(model, regions):
 
 
 def check_words(model, regions, tokens):
-    """Refuse tokens that are not (B, T + 1) for the pictures' B."""
+    """Refuse regions that are not (B, R, D), and tokens that are not (B, T + 1) for the same B."""
+    check_pictures(model, regions)
     if tokens.ndim != 2 or tokens.shape[0] != regions.shape[0] or tokens.shape[1] < 2:
         raise ValueError(
             f"{type(model).__name__}: tokens must be (B, T + 1) with B = {regions.shape[0]} and T ≥ 1, "

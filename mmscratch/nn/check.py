@@ -1,8 +1,30 @@
 """What modules check of their arguments, so that an error names the module and both shapes."""
 
+import difflib
+import inspect
 import operator
 
-__all__ = ["positive", "probability", "shape", "tuple_of"]
+__all__ = ["known", "positive", "probability", "shape", "tuple_of"]
+
+
+def known(module, unknown):
+    """Refuse arguments that the module's ``__init__`` does not have, naming module, argument and what it has.
+
+    For an ``__init__`` that several classes share: Python's own message would name the parent's.
+    """
+    if not unknown:
+        return
+    there = [
+        name
+        for name, p in inspect.signature(type(module).__init__).parameters.items()
+        if name != "self" and p.kind is not p.VAR_KEYWORD
+    ]
+    near = difflib.get_close_matches(next(iter(unknown)), there, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    raise TypeError(
+        f"{type(module).__name__}: unknown argument {', '.join(map(repr, unknown))}{meant} "
+        f"(there are: {', '.join(there)})"
+    )
 
 
 def positive(module, **sizes):

@@ -5,7 +5,7 @@ import numpy as np
 from .. import ops
 from ..tensor import Tensor, full, tensor
 from . import init
-from .check import positive, probability, shape
+from .check import known, positive, probability, shape
 from .linear import zeros
 from .module import Module
 
@@ -23,7 +23,8 @@ class _Recurrent(Module):
     states = 1
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0,
-                 bidirectional=False, *, generator=None):  # fmt: skip
+                 bidirectional=False, *, generator=None, **unknown):  # fmt: skip
+        known(self, unknown)
         positive(self, input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.bidirectional = bool(bias), bool(batch_first), bool(bidirectional)
@@ -137,7 +138,8 @@ class LSTM(_Recurrent):
                c_t = f ⊙ c_{t−1} + i ⊙ g;  h_t = o ⊙ tanh c_t
     Shapes     x (T, B, D), state h_0, c_0 (L·R, B, H), lengths (B,) → y (T, B, R·H), (h_n, c_n) (L·R, B, H)
                with L layers and R = 2 if bidirectional else 1; (B, T, D) → (B, T, R·H) with ``batch_first``
-    Errors     ValueError naming the argument whose shape does not fit, or a length outside 1 … T
+    Errors     ValueError naming the argument whose shape does not fit, or a length outside 1 … T; TypeError
+               naming an argument that does not exist (there is no return_sequences: y is every step's)
     Begins     all parameters ~ U(−1/√H, 1/√H), states 0
 
     lengths: sequences of different length; y is 0 at t ≥ lengths[b], and h_n is that of the last real step.
@@ -175,7 +177,9 @@ class RNN(_Recurrent):
     """
 
     def __init__(self, input_size, hidden_size, num_layers=1, nonlinearity="tanh", bias=True,
-                 batch_first=False, dropout=0.0, bidirectional=False, *, generator=None):  # fmt: skip
+                 batch_first=False, dropout=0.0, bidirectional=False, *, generator=None,
+                 **unknown):  # fmt: skip
+        known(self, unknown)
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f"RNN: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}")
         self.nonlinearity = nonlinearity

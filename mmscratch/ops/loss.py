@@ -55,6 +55,11 @@ def cross_entropy(logits, target, weight=None, *, ignore_index=-100, label_smoot
     _check_reduction("cross_entropy", reduction)
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    if not hasattr(raw(target), "dtype"):
+        raise TypeError(
+            "cross_entropy: target must be an array or a tensor of class numbers (int64) or of "
+            f"probabilities, got a {type(target).__name__}"
+        )
     if raw(target).dtype.kind == "f":
         return _soft_cross_entropy(logits, target, weight, label_smoothing, reduction)
     rows, shape = _class_last("cross_entropy", logits, target, weight, ignore_index)
