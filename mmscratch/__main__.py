@@ -16,6 +16,15 @@ data specifications:
 """
 
 
+SEARCH = {
+    "nargs": "+",
+    "action": "extend",
+    "default": [],
+    "metavar": "KEY=VALUE",
+    "help": "how captions are searched for: method=greedy (default), beam, diverse or sample, with width=, "
+    "length_penalty=, groups=, diversity=, temperature=, top_k=, top_p=, no_repeat_ngram=, min_length=",
+}
+
 PRESETS = """\
 presets (the first of each is taken when none is named; * needs --weights):
   text     bag tfidf tfidf-plain bert*
@@ -110,11 +119,13 @@ def build_parser():
     p.add_argument("folder", metavar="RUN")
     p.add_argument("--data", metavar="SPEC", help="other data than the run was trained on")
     p.add_argument("--split", default="val", metavar="NAME", help="val (default), test, or one of the data's")
+    p.add_argument("--search", **SEARCH)
     p.add_argument("--json", metavar="FILE", help="write the figures there too")
 
     p = command("predict", _predict, "caption PNG or JPEG files", "predict runs/caption picture.png")
     p.add_argument("folder", metavar="RUN")
     p.add_argument("images", nargs="+", metavar="FILE")
+    p.add_argument("--search", **SEARCH)
     p.add_argument("--json", metavar="FILE", help="write captions, probabilities and attention there too")
 
     p = command("plot", _plot, "draw a run's journal", "plot runs/caption")
@@ -197,7 +208,10 @@ def _evaluate(args):
     run = Run.open(args.folder)
     if run.task not in TASKS:
         raise RunError(args.folder, f"has task {run.task!r}; known: {', '.join(TASKS)}")
-    figures = TASKS[run.task]().evaluate(run, args.data, args.split)
+    options = {"search": args.search} if args.search else {}
+    if options and run.task != "caption":
+        raise RunError("--search", f"is for runs of task 'caption', {args.folder} is of {run.task!r}")
+    figures = TASKS[run.task]().evaluate(run, args.data, args.split, **options)
     for name, value in figures.items():
         print(f"{name:42} {value:.4f}" if isinstance(value, float) else f"{name:42} {value}")
     if args.json:
@@ -208,7 +222,7 @@ def _predict(args):
     from .tasks import captioning
     from .tasks.run import Run, write_json
 
-    results = captioning.predict(Run.open(args.folder, task="caption"), args.images)
+    results = captioning.predict(Run.open(args.folder, task="caption"), args.images, args.search)
     for r in results:
         print(f"{r['file']}: {r['caption']}")
     if args.json:

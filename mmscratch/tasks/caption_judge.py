@@ -55,8 +55,8 @@ def likelihood(model, vocabulary, split, regions=None, sentences=None, picture_o
     return Likelihood(np.concatenate(log_p), np.concatenate(words))
 
 
-def judge(model, vocabulary, checked, trained, seed=0):
-    """The figures of ``evaluate``.
+def judge(model, vocabulary, checked, trained, seed=0, options=None):
+    """The figures of ``evaluate``; captions are searched for as the ``SearchOptions`` say, None: greedily.
 
     Controls    majority: the training captions' most frequent one, said of every picture;
                 shuffled: the same model shown another picture of the split (a fixed derangement)
@@ -64,7 +64,7 @@ def judge(model, vocabulary, checked, trained, seed=0):
     seen = model.encode_split(checked)
     regions = seen[0]
     longest = max(len(s) for many in trained.captions for s in many)
-    said, _, _ = describe(model, vocabulary, seen, max_length=2 * longest)
+    said, _, _ = describe(model, vocabulary, seen, 2 * longest, options, seed)
     others = derangement(len(checked), seed)
     own = likelihood(model, vocabulary, checked, regions)
     shuffled = likelihood(model, vocabulary, checked, regions, picture_of=others)

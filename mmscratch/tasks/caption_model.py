@@ -9,7 +9,7 @@ from .. import nn, ops
 from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
-from ..decoding import greedy
+from ..decoding import SearchOptions, search
 from ..models.captioner import AttentionCaptioner
 from ..models.scene_cnn import SceneCNN, load_pretrained
 from ..random import Generator
@@ -128,20 +128,26 @@ def load_model(run):
     return model, vocabulary, settings
 
 
-def describe(model, vocabulary, seen, max_length):
-    """Greedy captions of N pictures: N lists of words, log p (N,), N arrays (words, g, g) of where it looked.
+def describe(model, vocabulary, seen, max_length, options=None, seed=0):
+    """Captions of N pictures: N lists of words, log p (N,), N arrays (words, g, g): where it looked, or None.
 
     seen       regions and cells of the pictures, as ``encode`` gives them
+    options    a ``SearchOptions``; None: greedy. What is drawn depends on ``seed`` alone
     """
+    options, generator = options or SearchOptions(), Generator(seed)
     words, log_p, looks = [], [], []
     for i in range(0, len(seen[0]), 256):
         regions, cells = (part[i : i + 256] for part in seen)
         with no_grad():
             state = model.decoder.start(Tensor(np.ascontiguousarray(regions)))
-        tokens, p, alpha = greedy(
-            model.decoder.step, state, len(regions), Vocabulary.start, Vocabulary.end, max_length
-        )
+        tokens, p, alpha = search(
+            model.decoder.step, state, len(regions), Vocabulary.start, Vocabulary.end, max_length, options,
+            generator, forbidden=(Vocabulary.pad, Vocabulary.start),
+        )  # fmt: skip
         words += [[vocabulary.words[t] for t in row] for row in tokens]
         log_p.append(p)
-        looks += [attention_grid(a, c, model.grid) for a, c in zip(alpha, cells, strict=True)]
+        alpha = [None] * len(tokens) if alpha is None else alpha
+        looks += [
+            None if a is None else attention_grid(a, c, model.grid) for a, c in zip(alpha, cells, strict=True)
+        ]
     return words, np.concatenate(log_p), looks

@@ -18,6 +18,7 @@ import sys
 import numpy as np
 
 from ..data.errors import DataError
+from ..decoding import SearchOptions
 from ..train import read_journal
 from .caption_data import load_split
 from .caption_judge import judge
@@ -54,7 +55,8 @@ def figures_of(run, split, beam):
     model, vocabulary, _ = load_model(run)
     checked, trained = load_split(run.data, split), load_split(run.data, "train")
     figures = judge(model, vocabulary, checked, trained, run.seed)
-    wide = judge(model, vocabulary, checked, trained, run.seed, search={"method": "beam", "width": beam})
+    options = SearchOptions(method="beam", width=beam)
+    wide = judge(model, vocabulary, checked, trained, run.seed, options)
     figures |= {f"beam, {name}": value for name, value in wide.items()}
     seconds = [r["seconds"] for r in read_journal(run.folder) if "seconds" in r]
     return figures | {"seconds of training": seconds[-1]}

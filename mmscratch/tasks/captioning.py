@@ -12,6 +12,7 @@ from .. import optim
 from ..data import scenes
 from ..data.batches import CaptionBatches
 from ..data.vocabulary import Vocabulary
+from ..decoding import SearchOptions
 from ..models.caption_losses import attention_loss, caption_loss, doubly_stochastic_penalty
 from ..random import Generator
 from ..tensor import Tensor
@@ -21,9 +22,11 @@ from .caption_features import check_weights
 from .caption_judge import derangement, judge, likelihood
 from .caption_model import PictureCaptioner, describe, load_model, load_vocabulary
 from .caption_settings import CaptionSettings
-from .run import Run, plan, write_json
+from .run import Run, plan, settings_from, write_json
 
 __all__ = ["CaptionLoader", "evaluate", "learn", "predict", "train"]
+
+LONGEST = 40  # words of a caption of a picture that is in no data set
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
@@ -124,26 +127,30 @@ class CaptionLoader:
         return np.where(match.any(2), match.argmax(2), -1)
 
 
-def evaluate(run, data=None, split="val"):
-    """Figures of a trained captioner on one split, each beside its controls (a dict, in printing order)."""
+def evaluate(run, data=None, split="val", search=()):
+    """Figures of a trained captioner on one split, each beside its controls (a dict, in printing order).
+
+    search     ``key=value`` of ``SearchOptions``
+    """
+    options = settings_from(SearchOptions, search, "--search")
     model, vocabulary, _ = load_model(run)
     checked = load_split(data or run.data, split)
     trained = load_split(run.data, "train")
-    return judge(model, vocabulary, checked, trained, run.seed)
+    return judge(model, vocabulary, checked, trained, run.seed, options)
 
 
-def predict(run, files):
+def predict(run, files, search=()):
     """Captions of image files: a list of {"file", "caption", "log_p", "words", "attention"}.
 
     Every file is read before the first is captioned: a bad one is an error, and nothing is lost.
     """
+    options = settings_from(SearchOptions, search, "--search")
     model, vocabulary, _ = load_model(run)
-    longest = 40
-    words, log_p, looks = describe(model, vocabulary, model.encode_files(files), max_length=longest)
+    words, log_p, looks = describe(model, vocabulary, model.encode_files(files), LONGEST, options, run.seed)
     return [
         {
             "file": str(f), "caption": " ".join(w), "log_p": float(p), "words": w,
-            "attention": np.round(a, 4).tolist(),
+            "attention": None if a is None else np.round(a, 4).tolist(),
         }
         for f, w, p, a in zip(files, words, log_p, looks, strict=True)
     ]  # fmt: skip
