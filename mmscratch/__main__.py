@@ -24,6 +24,17 @@ SEARCH = {
     "help": "how captions are searched for: method=greedy (default), beam, diverse or sample, with width=, "
     "length_penalty=, groups=, diversity=, temperature=, top_k=, top_p=, no_repeat_ngram=, min_length=",
 }
+CAPTIONS = """\
+files:
+  CANDIDATES   COCO's results, [{"image_id": 1, "caption": "a red ball"}, …]
+  --references COCO's annotations, {"images": [{"id": 1}], "annotations": [{"image_id": 1, "caption": …}]}
+  either       {"1": ["a red ball"], …}, or text, a sentence a line (references may be several such files)
+  both in one  {"images": [{"image_id", "candidate", "references"}]}, {"hypotheses": {…}, "references": {…}},
+               or a folder with hyp.txt and ref*.txt: then --references is left out
+
+CIDEr is CIDEr-D, as the COCO tools print it. METEOR_lite is not METEOR 1.5.
+"""
+
 
 PRESETS = """\
 presets (the first of each is taken when none is named; * needs --weights):
@@ -132,6 +143,10 @@ def build_parser():
     p.add_argument("folder", metavar="RUN")
     p.add_argument("--out", metavar="PNG", help="default: journal.png in the run's folder")
 
+    _add_score(
+        command("score", None, "score texts against references", "score captions c.json --references r.json")
+    )
+
     p = command("data", None, "make data sets", "data scenes --out scenes_data")
     sets = p.add_subparsers(metavar="SET", required=True)
     s = sets.add_parser(
@@ -187,6 +202,36 @@ def build_parser():
     return parser
 
 
+def _add_score(parser):
+    what = parser.add_subparsers(metavar="WHAT", required=True)
+    p = what.add_parser(
+        "captions",
+        help="BLEU, METEOR-lite, ROUGE-L and CIDEr of captions",
+        description="Score captions against references.\n\n" + CAPTIONS,
+        epilog="example: mmscratch score captions results.json --references captions_val2014.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("candidates", metavar="CANDIDATES")
+    p.add_argument("--references", nargs="+", action="extend", default=[], metavar="FILE")
+    p.add_argument(
+        "--metrics",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="some of Bleu (all four), Bleu_1 … Bleu_4, METEOR_lite, ROUGE_L, CIDEr, CIDEr_plain "
+        "(default: all but the last)",
+    )
+    p.add_argument(
+        "--tokenizer",
+        choices=["words", "ptb", "space"],
+        help="words (default): lower case, no marks; ptb: to the letter as the COCO tools; "
+        "space (default of .txt): as it stands",
+    )
+    p.add_argument("--per-image", action="store_true", help="print (and write) every image's scores too")
+    p.add_argument("--json", metavar="FILE", help="write the scores there too")
+    p.set_defaults(run=_score_captions)
+
+
 def _demo(args):
     print("mmscratch demo: learning to caption pictures of an exact little world", flush=True)
     from .tasks import demo
@@ -237,6 +282,22 @@ def _plot(args):
 
     folder = Run.open(args.folder).folder
     print(plot_journal(folder, pathlib.Path(args.out) if args.out else folder / "journal.png"))
+
+
+def _score_captions(args):
+    from .tasks.run import write_json
+    from .tasks.score import score_files
+
+    found = score_files(args.candidates, args.references, args.metrics, args.tokenizer, args.per_image)
+    for row in found.per_image or ():
+        values = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name != "image_id")
+        print(f"{row['image_id']}: {values}")
+    for name, value in found.scores.items():
+        print(f"{name:12} {value:.6f}")
+    for note in found.notes:
+        print(f"mmscratch: {note}", file=sys.stderr)
+    if args.json:
+        write_json(args.json, found.to_dict())
 
 
 def _data_scenes(args):
