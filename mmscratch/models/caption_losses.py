@@ -7,10 +7,16 @@ from .. import ops
 __all__ = ["attention_loss", "caption_loss", "doubly_stochastic_penalty", "log_frequencies"]
 
 
-def caption_loss(logits, target, pad):
-    """−mean log p(y_t | y_<t, picture) over the words that are not padding; (B, T, V), (B, T) → ()."""
+def caption_loss(logits, target, pad, label_smoothing=0.0):
+    """−mean log p(y_t | y_<t, picture) over the words that are not padding; (B, T, V), (B, T) → ().
+
+    label_smoothing ε: of the target's probability 1, ε is spread over all V words, so that no word's log-odds
+    need grow without end: −(1 − ε) log p(y_t) − ε/V Σ_v log p(v) a word (Szegedy et al., 2016, §7).
+    """
     b, t, v = logits.shape
-    return ops.cross_entropy(logits.reshape(b * t, v), target.reshape(b * t), ignore_index=pad)
+    return ops.cross_entropy(
+        logits.reshape(b * t, v), target.reshape(b * t), ignore_index=pad, label_smoothing=label_smoothing
+    )
 
 
 def attention_loss(alpha, region, eps=1e-8):
