@@ -24,7 +24,7 @@ from mmscratch.tensor import Tensor
 R, D, V, T, PAD = 4, 5, 7, 2, 0
 SIZES = {"hidden": 6, "embedding": 4, "attention": 3}
 PATHS = np.array(list(itertools.product(range(R), repeat=T)))
-SAMPLES, LEVEL = 20_000, 0.99
+SAMPLES, LEVEL = 4_000, 0.99
 
 
 def hard(query="previous", half_sampling=False, **options):
@@ -92,7 +92,7 @@ def within(mean, exact, variance, samples=SAMPLES, level=LEVEL):
 
 @pytest.mark.parametrize("baseline", [0.0, "mean"])
 def test_the_sampled_gradient_is_the_enumerated_one(model, baseline):
-    """Unbiased with and without a baseline: exactly over the paths, and within 99 % over 20,000 samples."""
+    """Unbiased with and without a baseline: exactly over the paths, and within 99 % over the samples."""
     exact, p, log_p = enumerated(model)
     baseline = p @ log_p if baseline == "mean" else baseline
     rows = of_each_path(model, baseline)
