@@ -1,4 +1,4 @@
-"""Scores of generated captions, of classifiers and of detectors, on NumPy and the standard library only."""
+"""Scores of captions, attention maps, classifiers and detectors, on NumPy and the standard library only."""
 
 from ..lazy import names
 
@@ -18,6 +18,13 @@ _HOME = {
     "corpus_meteor_lite": "meteor_lite",
     "meteor_lite_per_image": "meteor_lite",
     "porter_stem": "porter",
+    "corpus_spice": "spice",
+    "spice_per_image": "spice",
+    "AttentionScore": "attention",
+    "attention_iou": "attention",
+    "attention_scores": "attention",
+    "mass_inside": "attention",
+    "pointing_game": "attention",
     "accuracy": "classification",
     "per_class": "classification",
     "confusion_matrix": "classification",
