@@ -10,7 +10,7 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..decoding import SearchOptions, search
-from ..models.captioner import AttentionCaptioner
+from ..models.caption_models import build_captioner
 from ..models.scene_cnn import SceneCNN, load_pretrained
 from ..random import Generator
 from ..representations.image.detector import Detector, load_detector
@@ -53,10 +53,13 @@ class PictureCaptioner(nn.Module):
             self.encoder = SceneCNN(generator=generator) if scratch else load_pretrained()
             size = self.encoder.channels + 2
             self.count = settings.regions if self.frozen else SceneCNN.GRID**2
-        self.decoder = AttentionCaptioner(
-            vocabulary_size, size, settings.hidden, settings.embedding, settings.attention, settings.dropout,
-            settings.query, generator=generator,
+        self.decoder = build_captioner(
+            settings.model, vocabulary_size, size, hidden=settings.hidden, embedding=settings.embedding,
+            attention=settings.attention, dropout=settings.dropout, query=settings.query,
+            layers=settings.layers, heads=settings.heads, generator=generator,
         )  # fmt: skip
+        if settings.model == "hard":
+            self.decoder.half_sampling = settings.half_sampling
 
     def trained_parameters(self):
         """What the optimizer may move."""

@@ -14,6 +14,7 @@ from ..data.batches import CaptionBatches
 from ..data.vocabulary import Vocabulary
 from ..decoding import SearchOptions
 from ..models.caption_losses import attention_loss, caption_loss, doubly_stochastic_penalty
+from ..models.scheduled_sampling import scheduled_forward
 from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit
@@ -81,7 +82,7 @@ class CaptionLoader:
     """The batches of one split and the loss of one batch."""
 
     def __init__(self, model, vocabulary, settings, split, seed, *, progress=False):
-        self.model, self.settings = model, settings
+        self.model, self.settings, self.seed = model, settings, seed
         pairs = [(i, k) for i, sentences in enumerate(split.captions) for k in range(len(sentences))]
         tokens = [vocabulary.encode(split.captions[i][k]) for i, k in pairs]
         links = None if split.links is None else [[-1, *split.links[i][k], -1] for i, k in pairs]
@@ -91,6 +92,9 @@ class CaptionLoader:
             split.images, tokens, self.image_of, links, batch_size=settings.batch_size, generator=order,
             pixels=not model.frozen,
         )  # fmt: skip
+        if settings.unigram_bias:
+            targets = np.concatenate([t[1:] for t in tokens])
+            model.decoder.begin_with_frequencies(np.bincount(targets, minlength=len(vocabulary)))
         self.regions = self.cells = None
         if model.frozen:
             self.regions, self.cells = model.encode_split(split, progress=progress)
@@ -105,16 +109,28 @@ class CaptionLoader:
             regions = Tensor(self.regions[picture])
         else:
             regions = self.model.grid_regions(batch.images)
-        logits, alpha = self.model.decoder(regions, Tensor(batch.tokens))
-        loss = caption_loss(logits, Tensor(np.ascontiguousarray(batch.targets)), Vocabulary.pad)
-        if self.settings.attention_supervision and self.object_cells is not None:
+        loss, alpha = self.words(regions, Tensor(batch.tokens), Tensor(np.ascontiguousarray(batch.targets)))
+        if self.settings.attention_supervision and self.object_cells is not None and alpha is not None:
             spoken = self.spoken_regions(batch, picture)
             if (spoken >= 0).any():
                 loss = loss + attention_loss(alpha, Tensor(spoken)) * self.settings.attention_supervision
-        if self.settings.doubly_stochastic:
+        if self.settings.doubly_stochastic and alpha is not None:
             mask = Tensor(batch.mask.astype(np.float32))
             loss = loss + doubly_stochastic_penalty(alpha, mask) * self.settings.doubly_stochastic
         return loss
+
+    def words(self, regions, tokens, targets):
+        """What the words cost, and where the decoder looked: teacher-forced, or as the settings say."""
+        settings, decoder, pad = self.settings, self.model.decoder, Vocabulary.pad
+        if settings.model == "hard":
+            return decoder.bound_loss(regions, tokens, pad, settings.hard_reward, settings.hard_entropy)
+        if settings.scheduled_sampling == "none":
+            logits, alpha = decoder(regions, tokens)
+        else:
+            step = self.batches.steps - 1  # this batch is handed out already
+            drawn = Generator(self.seed * 1_000_003 + step)  # of the step alone: a resumed run draws the same
+            logits, alpha = scheduled_forward(decoder, regions, tokens, settings.epsilon(step), drawn)
+        return caption_loss(logits, targets, pad, settings.label_smoothing), alpha
 
     def spoken_regions(self, batch, picture):
         """Which region each target word speaks of: (B, T), −1 for none or where none covers the object."""
