@@ -46,8 +46,8 @@ def folds(digits, settings, seeds, report=lambda *_: None):
     settings     DigitSettings of all folds, or {speaker: those of the fold that holds this one out}
     """
     found = {}
-    for name in digits.names:
-        own = settings[name] if isinstance(settings, dict) else settings
+    settings = settings if isinstance(settings, dict) else dict.fromkeys(digits.names, settings)
+    for name, own in settings.items():
         held = digits.speakers == name
         found[name] = []
         for seed in range(seeds):
@@ -141,6 +141,9 @@ def main(arguments=None) -> int:
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1")
     parser.add_argument("--normalise", nargs="+", choices=["utterance", "speaker"],
                         default=["utterance", "speaker"])  # fmt: skip
+    parser.add_argument(
+        "--folds", nargs="+", metavar="SPEAKER", help="hold these out (default: each in turn)"
+    )
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="as mmscratch train digits")
     parser.add_argument("--own", nargs="+", default=[], metavar="SPEAKER:KEY=VALUE[,…]",
                         help="settings of the fold that holds this speaker out")  # fmt: skip
@@ -159,20 +162,19 @@ def _run(args):
     digits = load_fsdd(args.recordings)
     if len(digits.names) < 3:
         raise DataError(args.recordings, f"has the speakers {', '.join(digits.names)}, expected 3 or more")
-    settings = {by: _each(digits, args, by) for by in args.normalise}
-    print(f"{'':34}", *(f"{name:>9}" for name in digits.names), "     mean", flush=True)
+    names = args.folds or digits.names
+    if unknown := [name for name in names if name not in digits.names]:
+        raise RunError("--folds", f"expected some of {', '.join(digits.names)}, got {unknown[0]}")
+    settings = {by: _each(names, args, by) for by in args.normalise}
+    print(f"{'':34}", *(f"{name:>9}" for name in names), "     mean", flush=True)
     if args.choose is not None:
-        _choose(digits, args)
+        _choose(digits, names, args)
         return 0
-    majority = {
-        name: majority_baseline(
-            digits.digits[digits.speakers != name], digits.digits[digits.speakers == name]
-        )
-        for name in digits.names
-    }
-    _row("majority", majority)
+    y, speakers = digits.digits, digits.speakers
+    _row("majority", {n: majority_baseline(y[speakers != n], y[speakers == n]) for n in names})
     for by in settings:
-        _row(f"MFCC, logistic, per {by}", linear_baseline(digits, by))
+        found = linear_baseline(digits, by)
+        _row(f"MFCC, logistic, per {by}", {name: found[name] for name in names})
     for by, each in settings.items():
         found = folds(digits, each, args.seeds)
         _row(f"network, per {by}", {name: float(np.mean(found[name])) for name in found})
@@ -181,29 +183,28 @@ def _run(args):
     return 0
 
 
-def _each(digits, args, by):
+def _each(names, args, by):
     """{speaker: settings of the fold that holds this one out}."""
-    own = {name: [] for name in digits.names}
+    own = {name: [] for name in names}
     for item in args.own:
         name, _, values = item.partition(":")
         if name not in own or not values:
             raise RunError("--own", f"expected SPEAKER:KEY=VALUE of {', '.join(own)}, got {item!r}")
         own[name] = values.split(",")
-    return {
-        name: settings_from(DigitSettings, [*args.set, *own[name], f"normalise={by}"]) for name in own
-    }  # fmt: skip
+    plain = [*args.set, f"normalise={by}"]
+    return {name: settings_from(DigitSettings, [*plain, *own[name]]) for name in own}
 
 
-def _choose(digits, args):
+def _choose(digits, names, args):
     items = args.choose or CANDIDATES
     for by in args.normalise:
         sets = [settings_from(DigitSettings, [*args.set, *i.split(","), f"normalise={by}"]) for i in items]
-        found = {name: [] for name in digits.names}
+        found = {name: [] for name in names}
         for item, candidate in zip(items, sets, strict=True):
             figures = choose(digits, [candidate])
-            _row(f"{by}, {item}"[:34], {name: figures[name][0] for name in figures})
-            for name in figures:
+            for name in names:
                 found[name] += figures[name]
+            _row(f"{by}, {item}"[:34], {name: found[name][-1] for name in names})
         for name in found:
             print(f"  chosen for {name}: {items[int(np.argmax(found[name]))]}", flush=True)
 

@@ -160,12 +160,17 @@ def test_folds_with_settings_of_their_own(tmp_path, capsys, monkeypatch):
 
     def folds(data, settings, seeds):
         seen.update(settings)
-        return {name: [1.0] for name in data.names}
+        return {name: [1.0] for name in settings}
 
     monkeypatch.setattr(digit_folds, "folds", folds)
     command = [str(write(tmp_path, tones(1))), "--seeds", "1", "--normalise", "utterance"]
     assert digit_folds.main([*command, "--set", "warp=0.2", "--own", "bo:warp=0.3,order=9"]) == 0
     assert [(s.warp, s.order) for s in seen.values()] == [(0.2, 0), (0.3, 9), (0.2, 0)]
+    seen.clear()
+    assert digit_folds.main([*command, "--folds", "cy", "al"]) == 0 and list(seen) == ["cy", "al"]
+    capsys.readouterr()
+    assert digit_folds.main([*command, "--folds", "zoe"]) == 2
+    assert "--folds: expected some of al, bo, cy, got zoe" in capsys.readouterr().err
     assert digit_folds.main([*command, "--own", "zoe:warp=0.3"]) == 2
     assert "--own: expected SPEAKER:KEY=VALUE of al, bo, cy, got 'zoe:warp=0.3'" in capsys.readouterr().err
 
