@@ -4,11 +4,13 @@ nic-input     one vector, read as the first word                  Vinyals et al.
 nic-state     one vector, where the state begins                  Vinyals et al., 2015; Xu et al., 2015
 soft          soft attention, additive scores                     Xu et al., 2015
 soft-dot      soft attention, scores an inner product             Luong et al., 2015
+hard          hard attention: one region a word, learnt by trial  Xu et al., 2015, §4.1
 top-down      two LSTMs, one that looks and one that speaks       Anderson et al., 2018
 transformer   attention to words and regions, nothing recurs      Vaswani et al., 2017
 """
 
 from .captioner import AttentionCaptioner
+from .hard_captioner import HardAttentionCaptioner
 from .nic import NICDecoder
 from .top_down import TopDownCaptioner
 from .transformer_captioner import TransformerCaptioner
@@ -20,6 +22,7 @@ CAPTION_MODELS = {
     "nic-state": (NICDecoder, {"init": "state"}, ("embedding", "layers")),
     "soft": (AttentionCaptioner, {}, ("embedding", "attention", "query")),
     "soft-dot": (AttentionCaptioner, {"score": "dot"}, ("embedding", "attention", "query")),
+    "hard": (HardAttentionCaptioner, {}, ("embedding", "attention", "query")),
     "top-down": (TopDownCaptioner, {}, ("embedding", "attention")),
     "transformer": (TransformerCaptioner, {}, ("layers", "heads")),
 }
@@ -30,8 +33,8 @@ def build_captioner(name, vocabulary_size, region_size, hidden=128, embedding=64
                     query="current", layers=None, heads=4, generator=None):  # fmt: skip
     """The caption model of a name, with those of the sizes and options that it has.
 
-    All take hidden and dropout; nic-… embedding and layers; soft… embedding, attention and query; top-down
-    embedding and attention; transformer layers and heads (its words are as wide as its hidden vectors).
+    All take hidden and dropout; nic-… embedding and layers; soft… and hard embedding, attention and query;
+    top-down embedding and attention; transformer layers and heads (its words are as wide as its hidden ones).
     layers None: as many as the model has unless told (NIC 1, the Transformer 2).
     Errors     ValueError for an unknown name, saying the known ones, and as the model's own
     """

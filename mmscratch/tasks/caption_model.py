@@ -56,7 +56,7 @@ class PictureCaptioner(nn.Module):
         self.decoder = build_captioner(
             settings.model, vocabulary_size, size, hidden=settings.hidden, embedding=settings.embedding,
             attention=settings.attention, dropout=settings.dropout, query=settings.query,
-            layers=settings.layers, heads=settings.heads, generator=generator,
+            layers=settings.layers or None, heads=settings.heads, generator=generator,
         )  # fmt: skip
         if settings.model == "hard":
             self.decoder.half_sampling = settings.half_sampling

@@ -31,13 +31,13 @@ class CaptionSettings:
     query      current: the state that has heard the last word asks; previous: the paper's order
     attention_supervision    weight of the loss that points attention at the object a word mentions
                              (scenes, and not of a published network's grid)
-    layers, heads            of the models that have several
+    layers, heads            of the models that have several; layers 0: as many as the model has unless told
     label_smoothing          ε, spread over all words
     unigram_bias             begin with each word as likely as it is in the training captions
     scheduled_sampling       none: teacher forcing; linear, exponential, inverse-sigmoid: more and more of the
                              model's own words are fed back, own_words of them in the last step
-    hard_reward, hard_entropy, half_sampling    of the model "hard": λ_r, λ_e, and whether each caption has, with
-                             probability ½, expectations instead of samples
+    hard_reward, hard_entropy    of the model "hard": λ_r and λ_e
+    half_sampling            of the same: with probability ½ a caption has expectations instead of samples
     """
 
     model: str = "soft"
@@ -48,7 +48,7 @@ class CaptionSettings:
     hidden: int = 128
     embedding: int = 64
     attention: int = 64
-    layers: int = 1
+    layers: int = 0
     heads: int = 4
     dropout: float = 0.0
     query: str = "current"
@@ -81,14 +81,15 @@ class CaptionSettings:
             if getattr(self, key) not in allowed:
                 raise ValueError(f"{key}: expected {' or '.join(allowed)}, got {getattr(self, key)!r}")
         check_settings(
-            self, "steps", "batch_size", "hidden", "embedding", "attention", "layers", "heads", "regions",
-            "min_count",
+            self, "steps", "batch_size", "hidden", "embedding", "attention", "heads", "regions", "min_count"
         )  # fmt: skip
         if bool(self.weights) != (self.encoder in NETWORKS):
             wanted = "a file of weights" if self.encoder in NETWORKS else "none"
             raise ValueError(f"weights: encoder {self.encoder!r} takes {wanted}, got {self.weights!r}")
         if self.regions > SceneCNN.GRID**2:
             raise ValueError(f"regions: expected at most {SceneCNN.GRID**2}, got {self.regions}")
+        if self.layers < 0:
+            raise ValueError(f"layers: expected at least 0, got {self.layers}")
         for key in ("dropout", "label_smoothing"):
             if not 0 <= getattr(self, key) < 1:
                 raise ValueError(f"{key}: expected 0 ≤ p < 1, got {getattr(self, key)}")
@@ -111,7 +112,7 @@ class CaptionSettings:
 
 
 def _falls_to(least, last):
-    """k ≥ 1 with which the inverse sigmoid is at ``least`` in step ``last``, by bisection (1 where none is)."""
+    """k ≥ 1 with which the inverse sigmoid is at ``least`` in step ``last``, by bisection."""
     low, high = 1.0, float(max(last, 2))
     for _ in range(60):
         k = (low + high) / 2

@@ -19,8 +19,11 @@ from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit
 from .caption_data import load_split
+from .caption_judge import likelihood
+from .caption_model import PictureCaptioner, describe
 from .caption_samples import HardLoader
-from .captioning import CaptionLoader, CaptionSettings, ShowAttendTell, describe, likelihood
+from .caption_settings import CaptionSettings
+from .captioning import CaptionLoader
 from .run import write_json
 
 __all__ = ["compare", "pointing", "table", "train_attention"]
@@ -30,8 +33,8 @@ SPEC = "scenes:train=4000,val=400,test=500,level=2,lang=en"
 
 def train_attention(kind, vocabulary, settings, trained, seed, *, entropy_weight=0.0, progress=False,
                     validate=None, validate_every=None):  # fmt: skip
-    """A ``ShowAttendTell`` whose decoder has soft or hard attention, trained on a split."""
-    model = ShowAttendTell(len(vocabulary), settings, Generator(seed))
+    """A ``PictureCaptioner`` whose decoder has soft or hard attention, trained on a split."""
+    model = PictureCaptioner(len(vocabulary), settings, Generator(seed))
     loader = CaptionLoader
     if kind == "hard":
         model.decoder = HardAttentionCaptioner(
@@ -74,7 +77,7 @@ def pointing(model, vocabulary, split):
 
 def figures_of(model, vocabulary, split):
     """What is said of a split and where it looks: a dict of numbers."""
-    said, _, _ = describe(model, vocabulary, split.floats(), max_length=30)
+    said, _, _ = describe(model, vocabulary, model.encode_split(split), max_length=30)
     found = {f"truth rate: {k}": float(v) for k, v in split.truth(said).items()}
     found["loss per word"] = float(likelihood(model, vocabulary, split).per_word)
     return found | {"pointing": pointing(model, vocabulary, split), "chance": 1 / model.count}

@@ -19,8 +19,10 @@ from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit
 from .caption_data import load_split
+from .caption_model import PictureCaptioner
 from .caption_samples import REWARDS, make_reward, self_critical_loss
-from .captioning import CaptionLoader, CaptionSettings, ShowAttendTell, learn
+from .caption_settings import CaptionSettings
+from .captioning import CaptionLoader, learn
 from .run import check_settings, write_json
 
 __all__ = ["SelfCriticalSettings", "compare", "go_on", "rewarded", "table"]
@@ -58,7 +60,7 @@ def go_on(model, vocabulary, trained, reward, settings, seed, *, validate=None, 
     if not model.frozen:
         raise ValueError("go_on: expected a model with a frozen encoder, whose regions are computed once")
     generator, order = Generator(seed), np.random.Generator(np.random.Philox(seed))
-    regions, _ = model.encode(trained.floats())
+    regions, _ = model.encode_split(trained)
 
     def batches():
         for _ in range(max(len(trained) // settings.pictures, 1)):
@@ -95,7 +97,7 @@ def rewarded(model, vocabulary, split, rewards, *, seed=0, max_length=30):
 
     rewards: {name: reward for this split}. One caption a picture is drawn, with the same numbers every time.
     """
-    regions, _ = model.encode(split.floats())
+    regions, _ = model.encode_split(split)
     decoder, training, count = model.decoder, model.training, len(split)
     model.eval()
     with no_grad():
@@ -126,7 +128,7 @@ def compare(seed, settings=None, spec=SPEC, *, say=print):
     trained, checked, held_out = (load_split(spec, name) for name in ("train", "val", "test"))
     vocabulary = Vocabulary.from_tokens(trained.sentences())
     caption = CaptionSettings(steps=settings.words, validate_every=settings.words)
-    model = ShowAttendTell(len(vocabulary), caption, Generator(seed))
+    model = PictureCaptioner(len(vocabulary), caption, Generator(seed))
     learn(model, vocabulary, caption, trained, checked, seed=seed, progress=False)
     begun = model.state_dict()
     on_val, on_test = (

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from mmscratch.__main__ import main
+from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.models.caption_models import CAPTION_MODELS
 from mmscratch.random import Generator
 from mmscratch.tasks.caption_data import load_scenes
 from mmscratch.tasks.caption_model import PictureCaptioner
 from mmscratch.tasks.caption_settings import CaptionSettings
 from mmscratch.tasks.captioning import CaptionLoader
-from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.train import read_journal
 
 TINY = "scenes:train=16,val=8,test=8"

@@ -10,6 +10,7 @@ from mmscratch.models.scheduled_sampling import linear
 from mmscratch.random import Generator
 from mmscratch.tasks import caption_samples, hard_attention, self_critical
 from mmscratch.tasks.caption_data import load_split
+from mmscratch.tasks.caption_model import PictureCaptioner
 from mmscratch.tasks.caption_samples import (
     CiderReward,
     ScheduledLoader,
@@ -17,7 +18,8 @@ from mmscratch.tasks.caption_samples import (
     make_reward,
     self_critical_loss,
 )
-from mmscratch.tasks.captioning import CaptionLoader, CaptionSettings, ShowAttendTell, learn
+from mmscratch.tasks.caption_settings import CaptionSettings
+from mmscratch.tasks.captioning import CaptionLoader, learn
 from mmscratch.tensor import Tensor
 
 SPEC = "scenes:train=80,val=24,test=24,level=1,lang=en"
@@ -35,7 +37,7 @@ def vocabulary(trained):
 
 
 def model_of(vocabulary, **options):
-    return ShowAttendTell(len(vocabulary), CaptionSettings(**SMALL, **options), Generator(0))
+    return PictureCaptioner(len(vocabulary), CaptionSettings(**SMALL, **options), Generator(0))
 
 
 def test_cider_reward_is_cider_d_with_the_training_sets_frequencies(trained):
@@ -185,7 +187,7 @@ def test_self_critical_training_raises_its_reward_on_held_out_scenes():
     gains = []
     for seed in range(2):
         settings = CaptionSettings(steps=150, hidden=48, validate_every=150)
-        model = ShowAttendTell(len(vocabulary), settings, Generator(seed))
+        model = PictureCaptioner(len(vocabulary), settings, Generator(seed))
         learn(model, vocabulary, settings, trained, checked, seed=seed, progress=False)
         on_val = {"truth": make_reward("truth", checked, trained)}
         before = self_critical.rewarded(model, vocabulary, checked, on_val)["truth, drawn"]
