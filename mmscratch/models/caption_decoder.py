@@ -6,7 +6,7 @@
 Training folds the step over the words of a reference (teacher forcing), search (``mmscratch.decoding``) over
 the words it chose itself: there is one model, and not a second one for inference that may differ from it.
 A model that can take all steps at once (one product for all words, a causal mask) overrides ``forward``;
-a test holds both to the same numbers.
+a test holds both to the same numbers. Some models' ``start`` takes a mask besides, of which regions are real.
 """
 
 from .. import nn, ops

@@ -62,6 +62,12 @@ class TransformerCaptioner(CaptionDecoder):
         self.L_o = nn.Linear(hidden, vocabulary_size, generator=g)
         self.dropout = nn.Dropout(dropout, generator=g)
 
+    def to(self, target):
+        """As ``Module.to``; in a wider dtype the places too have the formula's digits, not float32's."""
+        super().to(target)
+        self.positions.to(target)
+        return self
+
     def start(self, regions, mask=None):
         """What decoding needs of a picture: (B, R, D) → state."""
         check_pictures(self, regions)

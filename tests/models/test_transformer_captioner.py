@@ -65,7 +65,7 @@ def by_the_paper(model, regions, tokens, heads=2):
     def embed(word, t):
         angle = t / 10000 ** (2 * (np.arange(H) // 2) / H)
         place = np.where(np.arange(H) % 2 == 0, np.sin(angle), np.cos(angle))
-        return np.sqrt(H) * p["E.weight"][word] + place.astype(np.float32)
+        return np.sqrt(H) * p["E.weight"][word] + place
 
     def layer(name, x, memory, looks):
         first = model.decoder.norm is not None

@@ -315,3 +315,41 @@ def test_every_module_has_a_docstring_with_a_formula_or_shapes():
     assert len(modules) > 90
     for module in modules:
         assert module.__doc__ and len(module.__doc__) > 8, module
+
+
+@pytest.mark.parametrize("options", [{}, {"kdim": 3, "vdim": 5, "bias": False}])
+def test_attention_from_kept_keys_and_values_is_attention(options):
+    rng = np.random.default_rng(0)
+    layer = nn.MultiheadAttention(4, 2, batch_first=True, generator=Generator(1), **options).to("float64")
+    query, key, value = (
+        tensor(rng.normal(size=(2, n, d)))
+        for n, d in ((3, 4), (5, options.get("kdim", 4)), (5, options.get("vdim", 4)))
+    )
+    hidden = np.array([[False, True, False, False, True], [False] * 5])
+    wanted, weights = layer(query, key, value, key_padding_mask=tensor(hidden), average_attn_weights=False)
+    k, v = layer.keys_values(key, value)
+    assert k.shape == v.shape == (2, 2, 5, 2)
+    for t in range(3):  # one query at a time, as a decoder has them
+        found, seen = layer.attend(query[:, t : t + 1], k, v, tensor(~hidden[:, None, None]))
+        np.testing.assert_allclose(found.detach().numpy()[:, 0], wanted.detach().numpy()[:, t], rtol=1e-12)
+        np.testing.assert_allclose(
+            seen.detach().numpy()[:, :, 0], weights.detach().numpy()[:, :, t], rtol=1e-12
+        )
+    with pytest.raises(ValueError, match="value"):
+        layer.keys_values(key, value[:, :4])
+
+
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_decoder_layer_with_attentions_of_ones_own(norm_first):
+    layer = nn.TransformerDecoderLayer(
+        4, 2, 6, dropout=0.0, batch_first=True, norm_first=norm_first, generator=Generator(1)
+    ).to("float64")
+    rng = np.random.default_rng(0)
+    x, memory = tensor(rng.normal(size=(2, 3, 4))), tensor(rng.normal(size=(2, 5, 4)))
+    y = layer.blocks(
+        x,
+        lambda x: layer.self_attn(x, x, x, is_causal=True)[0],
+        lambda x: layer.multihead_attn.attend(x, *layer.multihead_attn.keys_values(memory, memory))[0],
+    )
+    wanted = layer(x, memory, tgt_is_causal=True)
+    np.testing.assert_allclose(y.detach().numpy(), wanted.detach().numpy(), rtol=1e-12)
