@@ -16,6 +16,26 @@ data specifications:
 """
 
 
+SEARCH = {
+    "nargs": "+",
+    "action": "extend",
+    "default": [],
+    "metavar": "KEY=VALUE",
+    "help": "how captions are searched for: method=greedy (default), beam, diverse or sample, with width=, "
+    "length_penalty=, groups=, diversity=, temperature=, top_k=, top_p=, no_repeat_ngram=, min_length=",
+}
+CAPTIONS = """\
+files:
+  CANDIDATES   COCO's results, [{"image_id": 1, "caption": "a red ball"}, …]
+  --references COCO's annotations, {"images": [{"id": 1}], "annotations": [{"image_id": 1, "caption": …}]}
+  either       {"1": ["a red ball"], …}, or text, a sentence a line (references may be several such files)
+  both in one  {"images": [{"image_id", "candidate", "references"}]}, {"hypotheses": {…}, "references": {…}},
+               or a folder with hyp.txt and ref*.txt: then --references is left out
+
+CIDEr is CIDEr-D, as the COCO tools print it. METEOR_lite is not METEOR 1.5.
+"""
+
+
 PRESETS = """\
 presets (the first of each is taken when none is named; * needs --weights):
   text     bag tfidf tfidf-plain bert*
@@ -110,16 +130,22 @@ def build_parser():
     p.add_argument("folder", metavar="RUN")
     p.add_argument("--data", metavar="SPEC", help="other data than the run was trained on")
     p.add_argument("--split", default="val", metavar="NAME", help="val (default), test, or one of the data's")
+    p.add_argument("--search", **SEARCH)
     p.add_argument("--json", metavar="FILE", help="write the figures there too")
 
     p = command("predict", _predict, "caption PNG or JPEG files", "predict runs/caption picture.png")
     p.add_argument("folder", metavar="RUN")
     p.add_argument("images", nargs="+", metavar="FILE")
+    p.add_argument("--search", **SEARCH)
     p.add_argument("--json", metavar="FILE", help="write captions, probabilities and attention there too")
 
     p = command("plot", _plot, "draw a run's journal", "plot runs/caption")
     p.add_argument("folder", metavar="RUN")
     p.add_argument("--out", metavar="PNG", help="default: journal.png in the run's folder")
+
+    _add_score(
+        command("score", None, "score texts against references", "score captions c.json --references r.json")
+    )
 
     p = command("data", None, "make data sets", "data scenes --out scenes_data")
     sets = p.add_subparsers(metavar="SET", required=True)
@@ -176,6 +202,36 @@ def build_parser():
     return parser
 
 
+def _add_score(parser):
+    what = parser.add_subparsers(metavar="WHAT", required=True)
+    p = what.add_parser(
+        "captions",
+        help="BLEU, METEOR-lite, ROUGE-L and CIDEr of captions",
+        description="Score captions against references.\n\n" + CAPTIONS,
+        epilog="example: mmscratch score captions results.json --references captions_val2014.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("candidates", metavar="CANDIDATES")
+    p.add_argument("--references", nargs="+", action="extend", default=[], metavar="FILE")
+    p.add_argument(
+        "--metrics",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="some of Bleu (all four), Bleu_1 … Bleu_4, METEOR_lite, ROUGE_L, CIDEr, CIDEr_plain "
+        "(default: all but the last)",
+    )
+    p.add_argument(
+        "--tokenizer",
+        choices=["words", "ptb", "space"],
+        help="words (default): lower case, no marks; ptb: to the letter as the COCO tools; "
+        "space (default of .txt): as it stands",
+    )
+    p.add_argument("--per-image", action="store_true", help="print (and write) every image's scores too")
+    p.add_argument("--json", metavar="FILE", help="write the scores there too")
+    p.set_defaults(run=_score_captions)
+
+
 def _demo(args):
     print("mmscratch demo: learning to caption pictures of an exact little world", flush=True)
     from .tasks import demo
@@ -197,7 +253,10 @@ def _evaluate(args):
     run = Run.open(args.folder)
     if run.task not in TASKS:
         raise RunError(args.folder, f"has task {run.task!r}; known: {', '.join(TASKS)}")
-    figures = TASKS[run.task]().evaluate(run, args.data, args.split)
+    options = {"search": args.search} if args.search else {}
+    if options and run.task != "caption":
+        raise RunError("--search", f"is for runs of task 'caption', {args.folder} is of {run.task!r}")
+    figures = TASKS[run.task]().evaluate(run, args.data, args.split, **options)
     for name, value in figures.items():
         print(f"{name:42} {value:.4f}" if isinstance(value, float) else f"{name:42} {value}")
     if args.json:
@@ -208,7 +267,7 @@ def _predict(args):
     from .tasks import captioning
     from .tasks.run import Run, write_json
 
-    results = captioning.predict(Run.open(args.folder, task="caption"), args.images)
+    results = captioning.predict(Run.open(args.folder, task="caption"), args.images, args.search)
     for r in results:
         print(f"{r['file']}: {r['caption']}")
     if args.json:
@@ -223,6 +282,22 @@ def _plot(args):
 
     folder = Run.open(args.folder).folder
     print(plot_journal(folder, pathlib.Path(args.out) if args.out else folder / "journal.png"))
+
+
+def _score_captions(args):
+    from .tasks.run import write_json
+    from .tasks.score import score_files
+
+    found = score_files(args.candidates, args.references, args.metrics, args.tokenizer, args.per_image)
+    for row in found.per_image or ():
+        values = "  ".join(f"{name} {value:.3f}" for name, value in row.items() if name != "image_id")
+        print(f"{row['image_id']}: {values}")
+    for name, value in found.scores.items():
+        print(f"{name:12} {value:.6f}")
+    for note in found.notes:
+        print(f"mmscratch: {note}", file=sys.stderr)
+    if args.json:
+        write_json(args.json, found.to_dict())
 
 
 def _data_scenes(args):

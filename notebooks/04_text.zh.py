@@ -194,6 +194,24 @@ def two_directions(rows):
     return u[:, :2] * s[:2]
 
 
+def label(ax, places, words, size=7):
+    """把词写在它的点旁边；重叠的标签互相推开，用细线连回各自的点。"""
+    dots = ax.transData.transform(places) * 72 / ax.figure.dpi  # 单位是磅，与字号相同
+    half = np.array([(0.3 * size * len(w), 0.55 * size) for w in words])
+    at = dots + half * (1, 0) + (4, 3) + 1e-3 * np.arange(len(words))[:, None]
+    boxes = np.concatenate([half, np.full_like(half, 2.5)])  # 先是标签，再是不动的点
+    for _ in range(500):
+        apart = at[:, None] - np.concatenate([at, dots])
+        overlap = half[:, None] + boxes - abs(apart)
+        push = np.where((overlap > 0).all(axis=2), 0.25 * overlap[..., 1] * np.sign(apart[..., 1]), 0)
+        at[:, 1] += push.sum(axis=1)
+    for word, place, offset in zip(words, places, at - dots, strict=True):
+        ax.annotate(
+            word, place, xytext=offset, textcoords="offset points", fontsize=size, ha="center", va="center",
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "0.6", "shrinkA": 0, "shrinkB": 2},
+        )  # fmt: skip
+
+
 groups = {
     "colour": COLOURS,
     "shape": SHAPES,
@@ -207,11 +225,12 @@ for ax, (title, vectors) in zip(axes, (("SGNS", sgns.vectors), ("GloVe", glove.v
     for i, kind in enumerate(groups):
         chosen = [n for n, (_, other) in enumerate(listed) if other == kind]
         ax.scatter(*places[chosen].T, s=14, color=f"C{i}", label=kind)
-        for n in chosen:
-            ax.annotate(listed[n][0], places[n], fontsize=7, xytext=(2, 2), textcoords="offset points")
     ax.set(title=title, xticks=[], yticks=[])
+    ax.margins(0.12)
 axes[0].legend(frameon=False, fontsize=7)
 plt.tight_layout()
+for ax in axes:
+    label(ax, np.concatenate([c.get_offsets() for c in ax.collections]), [word for word, _ in listed])
 plt.show()
 
 # %% [markdown]

@@ -12,7 +12,9 @@ import numpy as np
 from mmscratch import Generator, optim
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.captioning import CaptionLoader, CaptionSettings, ShowAttendTell
+from mmscratch.tasks.caption_model import PictureCaptioner
+from mmscratch.tasks.caption_settings import CaptionSettings
+from mmscratch.tasks.captioning import CaptionLoader
 from mmscratch.train import fit
 
 from ..case import Case, Row
@@ -41,7 +43,7 @@ def parts(encoder, batch_size):
     settings = CaptionSettings(encoder=encoder, batch_size=batch_size)
     split = load_split(f"scenes:train={batch_size},val=2,test=2,questions=6,references=1", "train")
     vocabulary = Vocabulary.from_tokens(split.sentences())
-    model = ShowAttendTell(len(vocabulary), settings, Generator(0))
+    model = PictureCaptioner(len(vocabulary), settings, Generator(0))
     loader = CaptionLoader(model, vocabulary, settings, split, seed=0)
     return settings, model, loader, next(iter(loader.batches))
 

@@ -10,7 +10,7 @@ __all__ = ["build", "train_step"]
 
 
 def build(torch, model):
-    """The twin of a ``ShowAttendTell``, with its weights; its ``loss`` takes what the loader has made."""
+    """The twin of a ``PictureCaptioner``, with its weights; its ``loss`` takes what the loader has made."""
     nn, f = torch.nn, torch.nn.functional
 
     class Encoder(nn.Module):

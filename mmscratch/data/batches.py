@@ -132,6 +132,11 @@ class CaptionBatches:
         full, rest = divmod(len(self.captions), self.batch_size)
         return full + (1 if rest and not self.drop_last else 0)
 
+    @property
+    def steps(self) -> int:
+        """Batches handed out since the first epoch began, those before a stop with them."""
+        return max(self.epoch - 1, 0) * len(self) + self._position
+
     def __iter__(self) -> Iterator[CaptionBatch]:
         if self._resumed and self._running:
             self._resumed = False

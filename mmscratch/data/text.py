@@ -21,7 +21,8 @@ def tokenize(text: str, lang: str = "en", punctuation: bool = True) -> list[str]
     Forward    en: lower case, every punctuation mark a token of its own ("children's" → children ' s)
                zh: split at spaces when the text is already spaced into words (of up to six characters);
                otherwise every Chinese character is a token, and runs of Latin letters or digits stay together
-               `punctuation=False` drops the marks, as captions are scored by the COCO evaluation
+               `punctuation=False` drops the marks, as captions are scored (to the letter as COCO's tools do:
+               `data.tokenizers.ptb`)
     Shapes     str → list of str; "" → []
     Errors     TypeError for text that is not str, ValueError for an unknown `lang`
     """

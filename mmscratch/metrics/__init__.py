@@ -1,4 +1,4 @@
-"""Scores of generated captions, of classifiers and of detectors, on NumPy and the standard library only."""
+"""Scores of captions, attention maps, classifiers and detectors, on NumPy and the standard library only."""
 
 from ..lazy import names
 
@@ -13,7 +13,18 @@ _HOME = {
     "corpus_cider_d": "cider",
     "cider_d_per_image": "cider",
     "DocumentFrequency": "cider",
-    "caption_scores": "captions",
+    "score_captions": "captions",
+    "score_captions_per_image": "captions",
+    "corpus_meteor_lite": "meteor_lite",
+    "meteor_lite_per_image": "meteor_lite",
+    "porter_stem": "porter",
+    "corpus_spice": "spice",
+    "spice_per_image": "spice",
+    "AttentionScore": "attention",
+    "attention_iou": "attention",
+    "attention_scores": "attention",
+    "mass_inside": "attention",
+    "pointing_game": "attention",
     "accuracy": "classification",
     "per_class": "classification",
     "confusion_matrix": "classification",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .ngrams import Caption, ngram_counts, paired, positive
 
 SMOOTHING = ("coco", "none", "add-one")
+LENGTHS = ("closest", "shortest", "average")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class BleuCounts:
     matches: tuple[int, ...]  # clipped n-gram matches, n = 1…N
     guesses: tuple[int, ...]  # n-grams in the candidates
     length: int  # c, tokens in the candidates
-    reference_length: int  # r, sum of the closest reference lengths
+    reference_length: float  # r, sum of one length a sentence, by a rule of `LENGTHS`
 
     def __add__(self, other: BleuCounts) -> BleuCounts:
         return BleuCounts(
@@ -30,13 +31,25 @@ class BleuCounts:
         )
 
 
-def bleu_counts(candidate: Sequence[str], references: Sequence[Sequence[str]], max_n: int = 4) -> BleuCounts:
+def bleu_counts(
+    candidate: Sequence[str],
+    references: Sequence[Sequence[str]],
+    max_n: int = 4,
+    reference_length: str = "closest",
+) -> BleuCounts:
     """Counts of one sentence.
 
     Forward    matches_n = Σ_g min(count_cand(g), max_ref count_ref(g)) over the n-grams g of the candidate
                guesses_n = max(0, c − n + 1)
-               r         = the reference length nearest to c; of two equally near, the shorter
+               r         = closest: the reference length nearest to c; of two equally near, the shorter
+                           shortest (NIST), average: of all references
+    Note       papers and the COCO evaluation use closest, for corpora and in their scores of one image; the
+               scorer inside the COCO tools falls back to average when it is given a single sentence by itself
     """
+    if reference_length not in LENGTHS:
+        raise ValueError(
+            f"bleu: reference_length: expected one of {', '.join(LENGTHS)}, got {reference_length!r}"
+        )
     most: Counter[tuple[str, ...]] = Counter()
     for reference in references:
         most |= ngram_counts(reference, max_n)
@@ -44,8 +57,11 @@ def bleu_counts(candidate: Sequence[str], references: Sequence[Sequence[str]], m
     for gram, count in ngram_counts(candidate, max_n).items():
         matches[len(gram) - 1] += min(count, most[gram])
     c = len(candidate)
-    nearest = min((abs(len(reference) - c), len(reference)) for reference in references)[1]
-    return BleuCounts(tuple(matches), tuple(max(0, c - n) for n in range(max_n)), c, nearest)
+    lengths = [len(reference) for reference in references]
+    r: float = min((abs(n - c), n) for n in lengths)[1]
+    if reference_length != "closest":
+        r = min(lengths) if reference_length == "shortest" else sum(lengths) / len(lengths)
+    return BleuCounts(tuple(matches), tuple(max(0, c - n) for n in range(max_n)), c, r)
 
 
 def bleu_from_counts(counts: BleuCounts, smoothing: str = "coco") -> list[float]:
@@ -77,7 +93,7 @@ def _precision(match: int, guess: int, n: int, smoothing: str) -> float:
     return match / guess if guess else 0.0
 
 
-def _brevity_penalty(c: int, r: int, smoothing: str) -> float:
+def _brevity_penalty(c: int, r: float, smoothing: str) -> float:
     if smoothing == "coco":
         ratio = (c + 1e-15) / (r + 1e-9)
         return math.exp(1 - 1 / ratio) if ratio < 1 else 1.0
@@ -91,13 +107,15 @@ def corpus_bleu(
     references: Sequence[Sequence[Caption]],
     max_n: int = 4,
     smoothing: str = "coco",
+    reference_length: str = "closest",
 ) -> list[float]:
     """[BLEU-1, …, BLEU-N] of a corpus, each in 0…1: one candidate and several references per image.
 
     The counts of all sentences are added before any division (`bleu_counts`, `bleu_from_counts`).
     """
     positive("corpus_bleu", "max_n", max_n)
-    counts = [bleu_counts(c, r, max_n) for c, r in paired("corpus_bleu", candidates, references)]
+    pairs = paired("corpus_bleu", candidates, references)
+    counts = [bleu_counts(c, r, max_n, reference_length) for c, r in pairs]
     total = counts[0]
     for one in counts[1:]:
         total = total + one
@@ -109,15 +127,20 @@ def bleu_per_image(
     references: Sequence[Sequence[Caption]],
     max_n: int = 4,
     smoothing: str = "coco",
+    reference_length: str = "closest",
 ) -> list[list[float]]:
     """[BLEU-1, …, BLEU-N] of every sentence by itself; their mean is *not* the corpus BLEU."""
     positive("bleu_per_image", "max_n", max_n)
     pairs = paired("bleu_per_image", candidates, references)
-    return [bleu_from_counts(bleu_counts(c, r, max_n), smoothing) for c, r in pairs]
+    return [bleu_from_counts(bleu_counts(c, r, max_n, reference_length), smoothing) for c, r in pairs]
 
 
 def sentence_bleu(
-    candidate: Caption, references: Sequence[Caption], max_n: int = 4, smoothing: str = "add-one"
+    candidate: Caption,
+    references: Sequence[Caption],
+    max_n: int = 4,
+    smoothing: str = "add-one",
+    reference_length: str = "closest",
 ) -> float:
     """BLEU-N of one sentence; smoothed, since a single sentence often has no 4-gram in common."""
-    return bleu_per_image([candidate], [references], max_n, smoothing)[0][-1]
+    return bleu_per_image([candidate], [references], max_n, smoothing, reference_length)[0][-1]

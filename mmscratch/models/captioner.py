@@ -18,10 +18,17 @@ chooses where to look for the colour without knowing that it said "small", and m
 (Luong, Pham & Manning, 2015, §3.1 and §3.3; Lu, Xiong, Parikh & Socher, 2017, §2.2):
 
     h_t, c_t = LSTM([E y_{t−1}; z_{t−1}], h_{t−1}, c_{t−1}),   e_ti = vᵀ tanh(W_a a_i + U_a h_t),   z_0 = 0
+
+How well a region fits may also be an inner product with ``score="dot"``, e_ti = (W_a a_i)ᵀ (U_a h) / √A:
+"general" of Luong et al., 2015, eq. 8, its matrix factored into W_aᵀ U_a, with the scale of Vaswani et al.,
+2017, §3.2.1. With ``gate=False`` there is no β (the paper's §4.2.1 tells what it adds): z_t = Σ_i α_ti a_i.
 """
+
+import math
 
 from .. import nn, ops
 from .caption_decoder import CaptionDecoder, check_pictures, check_words
+from .caption_regions import mean_region, only_real, real_regions
 from .captioner_steps import decode_steps
 
 __all__ = ["AttentionCaptioner"]
@@ -33,17 +40,23 @@ class AttentionCaptioner(CaptionDecoder):
     Forward    h_0 = tanh(W_h mean_i a_i), c_0 = tanh(W_c mean_i a_i)
                h_t, c_t = LSTM([E y_{t−1}; z_t], h_{t−1}, c_{t−1}) with query "previous" (the paper), and
                as the module's docstring says with "current"; there too: the symbols
-    Shapes     regions (B, R, D), tokens (B, T + 1) → logits (B, T, V), α (B, T, R)
-    Errors     ValueError naming the shapes that were expected
+    Shapes     regions (B, R, D), tokens (B, T + 1), mask (B, R) bool, True where a region is real
+               → logits (B, T, V), α (B, T, R)
+    Errors     ValueError naming the shapes that were expected, or an unknown option
     Source     Xu et al., 2015, eq. 1 to 9, §4.2.1
+
+    The usual case, additive scores with the gate and no mask, is one operation over all steps in training;
+    the others fold the step.
     """
 
     def __init__(self, vocabulary_size, region_size, hidden=128, embedding=64, attention=64, dropout=0.0,
-                 query="previous", generator=None):  # fmt: skip
+                 query="previous", generator=None, *, score="additive", gate=True):  # fmt: skip
         super().__init__()
         if query not in ("previous", "current"):
             raise ValueError(f"AttentionCaptioner: query must be 'previous' or 'current', got {query!r}")
-        self.query = query
+        if score not in ("additive", "dot"):
+            raise ValueError(f"AttentionCaptioner: score must be 'additive' or 'dot', got {score!r}")
+        self.query, self.score, self.gate = query, score, bool(gate)
         self.region_size = region_size
         g = generator
         self.E = nn.Embedding(vocabulary_size, embedding, generator=g)
@@ -51,50 +64,62 @@ class AttentionCaptioner(CaptionDecoder):
         self.init_c = nn.Linear(region_size, hidden, generator=g)
         self.W_a = nn.Linear(region_size, attention, bias=False, generator=g)
         self.U_a = nn.Linear(hidden, attention, generator=g)
-        self.v = nn.Linear(attention, 1, bias=False, generator=g)
-        self.beta = nn.Linear(hidden, 1, generator=g)
+        if score == "additive":
+            self.v = nn.Linear(attention, 1, bias=False, generator=g)
+        if gate:
+            self.beta = nn.Linear(hidden, 1, generator=g)
         self.lstm = nn.LSTMCell(embedding + region_size, hidden, generator=g)
         self.L_h = nn.Linear(hidden, embedding, generator=g)
         self.L_z = nn.Linear(region_size, embedding, bias=False, generator=g)
         self.L_o = nn.Linear(embedding, vocabulary_size, generator=g)
         self.dropout = nn.Dropout(dropout, generator=g)
 
-    def start(self, regions):
-        """What decoding needs of a picture: (B, R, D) → state = (a, W_a a, h_0, c_0, z_0)."""
+    def start(self, regions, mask=None):
+        """What decoding needs of a picture: (B, R, D) → state = (a, W_a a, h_0, c_0, z_0, any mask)."""
         check_pictures(self, regions)
-        mean = regions.mean(1)
+        masks = () if mask is None else (real_regions(self, regions, mask),)
+        regions = only_real(regions, *masks) if masks else regions
+        mean = mean_region(regions, *masks)
         h, c = ops.tanh(self.init_h(mean)), ops.tanh(self.init_c(mean))
-        return regions, self.W_a(regions), h, c, mean * 0.0
+        return regions, self.W_a(regions), h, c, mean * 0.0, *masks
 
-    def attend(self, regions, projected, h):
+    def scores(self, projected, h):
+        """e (B, R): how well each region, W_a a (B, R, A), fits the state h (eq. 4)."""
+        asked = self.U_a(h).unsqueeze(1)
+        if self.score == "dot":
+            return ops.matmul(projected, asked.transpose(1, 2)).squeeze(2) * (1 / math.sqrt(asked.shape[2]))
+        return ops.additive_scores(asked, projected, self.v.weight.squeeze(0)).squeeze(1)
+
+    def attend(self, regions, projected, h, mask=None):
         """α (B, R) and the gated context z (B, D) for the state h."""
-        v = self.v.weight.squeeze(0)
-        alpha = ops.softmax(ops.additive_scores(self.U_a(h).unsqueeze(1), projected, v).squeeze(1))
+        alpha = ops.softmax(self.scores(projected, h), mask)
         z = ops.matmul(alpha.unsqueeze(1), regions).squeeze(1)
-        return alpha, ops.sigmoid(self.beta(h)) * z
+        return alpha, ops.sigmoid(self.beta(h)) * z if self.gate else z
 
     def advance(self, state, embedded):
         """One step: state, E y_{t−1} (B, E) → state, (α, h_t, z_t)."""
-        regions, projected, h, c, z = state
+        regions, projected, h, c, z, *mask = state
         if self.query == "previous":
-            alpha, z = self.attend(regions, projected, h)
+            alpha, z = self.attend(regions, projected, h, *mask)
         h, c = self.lstm(ops.concatenate([embedded, z], axis=1), (h, c))
         if self.query == "current":
-            alpha, z = self.attend(regions, projected, h)
-        return (regions, projected, h, c, z), (alpha, h, z)
+            alpha, z = self.attend(regions, projected, h, *mask)
+        return (regions, projected, h, c, z, *mask), (alpha, h, z)
 
     def predict(self, embedded, h, z):
         """Logits over the vocabulary from the word before, the state and the context (eq. 7)."""
         return self.L_o(self.dropout(embedded + self.L_h(h) + self.L_z(z)))
 
     def step(self, state, token):
-        """For decoding: state, token (B,) → state, logits (B, V), α (B, R)."""
+        """state, token (B,) → state, logits (B, V), α (B, R)."""
         embedded = self.E(token)
         state, (alpha, h, z) = self.advance(state, embedded)
         return state, self.predict(embedded, h, z), alpha
 
-    def forward(self, regions, tokens):
+    def forward(self, regions, tokens, mask=None):
         """Teacher forcing: after tokens[:, :t + 1], the logits of tokens[:, t + 1]."""
+        if mask is not None or self.score != "additive" or not self.gate:
+            return super().forward(regions, tokens, mask)
         check_words(self, regions, tokens)
         regions, projected, h, c, _ = self.start(regions)
         embedded = self.E(tokens[:, :-1])

@@ -146,8 +146,7 @@ class MultiheadAttention(Module):
         shape(self, "value", value, query.shape[0], key.shape[1], self.vdim)
         mask = self._mask(key_padding_mask, attn_mask, query, key)
         q, k, v = (self._heads(x) for x in self._project(query, key, value))
-        output, weights = _attend(self, q, k, v, mask, is_causal, None)
-        output = self.out_proj(ops.reshape(ops.permute(output, axes=(0, 2, 1, 3)), shape=query.shape))
+        output, weights = self._together(q, k, v, mask, is_causal)
         if single:
             output = ops.squeeze(output, axis=0)
         elif not self.batch_first:
@@ -157,17 +156,47 @@ class MultiheadAttention(Module):
         weights = ops.mean(weights, axis=1) if average_attn_weights else weights
         return output, ops.squeeze(weights, axis=0) if single else weights
 
+    def keys_values(self, key, value):
+        """K and V of every head, which a decoder keeps from step to step (its cache); batch first.
+
+        Shapes     key (B, Lk, F), value (B, Lk, E) → K, V (B, G, Lk, D/G)
+        """
+        shape(self, "key", key, "B", "Lk", self.kdim)
+        shape(self, "value", value, key.shape[0], key.shape[1], self.vdim)
+        (w_k, b_k), (w_v, b_v) = self._projections()[1:]
+        return self._heads(ops.linear(key, w_k, b_k)), self._heads(ops.linear(value, w_v, b_v))
+
+    def attend(self, query, keys, values, mask=None):
+        """What ``forward`` makes of a query, from K and V that were projected before; batch first.
+
+        Shapes     query (B, Lq, D), keys, values (B, G, Lk, D/G), mask broadcasting to (B, G, Lq, Lk), True
+                   takes part → output (B, Lq, D), weights (B, G, Lq, Lk)
+        """
+        shape(self, "query", query, "B", "Lq", self.embed_dim)
+        w_q, b_q = self._projections()[0]
+        return self._together(self._heads(ops.linear(query, w_q, b_q)), keys, values, mask, False)
+
+    def _together(self, q, k, v, mask, causal):
+        """Attention in every head, the heads side by side, the output projection."""
+        output, weights = _attend(self, q, k, v, mask, causal, None)
+        side_by_side = (q.shape[0], q.shape[2], self.embed_dim)
+        return self.out_proj(ops.reshape(ops.permute(output, axes=(0, 2, 1, 3)), shape=side_by_side)), weights
+
+    def _projections(self):
+        """(weight, bias) for query, key and value."""
+        sizes, bias = [self.embed_dim] * 3, self.in_proj_bias
+        biases = (None,) * 3 if bias is None else ops.split(bias, sizes=sizes, axis=0)
+        weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        if self.in_proj_weight is not None:
+            weights = ops.split(self.in_proj_weight, sizes=sizes, axis=0)
+        return list(zip(weights, biases, strict=True))
+
     def _project(self, query, key, value):
-        d, bias = self.embed_dim, self.in_proj_bias
-        biases = (None,) * 3 if bias is None else ops.split(bias, sizes=[d] * 3, axis=0)
-        if self.in_proj_weight is None:
-            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        elif query is key and key is value:  # self-attention: one product instead of three
-            return ops.split(ops.linear(query, self.in_proj_weight, bias), sizes=[d] * 3, axis=-1)
-        else:
-            weights = ops.split(self.in_proj_weight, sizes=[d] * 3, axis=0)
+        if self.in_proj_weight is not None and query is key and key is value:  # one product instead of three
+            projected = ops.linear(query, self.in_proj_weight, self.in_proj_bias)
+            return ops.split(projected, sizes=[self.embed_dim] * 3, axis=-1)
         inputs = (query, key, value)
-        return [ops.linear(x, w, b) for x, w, b in zip(inputs, weights, biases, strict=True)]
+        return [ops.linear(x, w, b) for x, (w, b) in zip(inputs, self._projections(), strict=True)]
 
     def _heads(self, x):
         """(B, L, D) → (B, G, L, D/G)."""

@@ -117,20 +117,28 @@ class TransformerDecoderLayer(_Layer):
                 x, x, x, attn_mask=tgt_mask, key_padding_mask=tgt_key_padding_mask, is_causal=tgt_is_causal,
                 need_weights=False,
             )  # fmt: skip
-            return self.dropout1(output)
+            return output
 
         def attend_memory(x):
             output, _ = self.multihead_attn(
                 x, memory, memory, attn_mask=memory_mask, key_padding_mask=memory_key_padding_mask,
                 is_causal=memory_is_causal, need_weights=False,
             )  # fmt: skip
-            return self.dropout2(output)
+            return output
+
+        return self.blocks(tgt, attend_self, attend_memory)
+
+    def blocks(self, x, attend_self, attend_memory):
+        """The three blocks and their residuals, for a caller that says how the two attentions are made.
+
+        A decoder of one word at a time attends to keys and values that it has kept from the words before.
+        """
 
         def transform(x):
             return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
-        x = self._residual(tgt, self.norm1, attend_self)
-        x = self._residual(x, self.norm2, attend_memory)
+        x = self._residual(x, self.norm1, lambda x: self.dropout1(attend_self(x)))
+        x = self._residual(x, self.norm2, lambda x: self.dropout2(attend_memory(x)))
         return self._residual(x, self.norm3, transform)
 
 

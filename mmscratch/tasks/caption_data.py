@@ -6,6 +6,7 @@ from collections import Counter
 import numpy as np
 
 from ..data import scenes
+from ..data.captions import ImageFiles
 from ..data.image import resize_images, to_float
 from ..data.spec import load_spec, parse_spec
 from ..data.text import tokenize
@@ -21,6 +22,7 @@ class CaptionSplit:
     """N pictures with true captions, as tokens, and what else is known of them (else None).
 
     images            (N, 64, 64, 3) uint8
+    source            the same pictures in their own size: files, or an array
     captions          N lists of token lists
     lang              their language
     links             beside each caption: for each token the object it mentions, −1 for none
@@ -37,6 +39,10 @@ class CaptionSplit:
     object_cells: np.ndarray | None = None
     scenes: list | None = None
     false_captions: list | None = None
+    source: ImageFiles | np.ndarray | None = None
+
+    def __post_init__(self):
+        self.source = self.images if self.source is None else self.source
 
     def __len__(self):
         return len(self.images)
@@ -83,9 +89,11 @@ def load_split(spec, name, *, progress=False):
     if not any(true):
         raise RunError(spec, f"split {name!r} has no caption")
     images = resize_images(found.images[np.arange(len(found))], SIDE)
+    files = isinstance(found.images, ImageFiles)
     return CaptionSplit(
-        name, images, true, found.lang, false_captions=false if any(map(len, false)) else None
-    )
+        name, images, true, found.lang, false_captions=false if any(map(len, false)) else None,
+        source=ImageFiles(found.images.paths) if files else None,
+    )  # fmt: skip
 
 
 def load_scenes(spec, name, *, progress=False):

@@ -7,7 +7,10 @@ from ..data.vocabulary import Vocabulary
 from ..random import Generator
 from ..train import digest
 from .caption_data import load_split
-from .captioning import CaptionSettings, ShowAttendTell, describe, judge, learn
+from .caption_judge import judge
+from .caption_model import PictureCaptioner, describe
+from .caption_settings import CaptionSettings
+from .captioning import learn
 from .figures import caption_figure, caption_page
 
 __all__ = ["run"]
@@ -26,7 +29,7 @@ def run(out="demo", seed=0, settings=None):
     trained = load_split(SPEC, "train", progress=True)
     checked = load_split(SPEC, "val")
     vocabulary = Vocabulary.from_tokens(trained.sentences())
-    model = ShowAttendTell(len(vocabulary), settings, Generator(seed))
+    model = PictureCaptioner(len(vocabulary), settings, Generator(seed))
     learn(model, vocabulary, settings, trained, checked, seed=seed)
     held_out = load_split(SPEC, "test")
     figures = judge(model, vocabulary, held_out, trained, seed)
@@ -55,7 +58,7 @@ def run(out="demo", seed=0, settings=None):
 def draw(out, model, vocabulary, split, rows, digest, seed):
     """The figure and the page: the first pictures of the split, whatever the model says of them."""
     images = split.images[:SHOWN]
-    words, _, looks = describe(model, vocabulary, split.floats()[:SHOWN], max_length=20)
+    words, _, looks = describe(model, vocabulary, model.encode(split.floats()[:SHOWN]), max_length=20)
     judged = ["true" if t else "false" for t in split.judge(words, range(SHOWN))]
     caption_figure(out / "captions.png", images, words, looks, judged)
     intro = (

@@ -7,10 +7,12 @@ logistic regression on pooled MFCC; the network; both with clips normalised by t
 by all of their speaker's clips ("speaker": no label is used, but more than one clip of a new speaker is
 needed).
 
-    python -m mmscratch.tasks.digit_folds recordings.zip --choose equaliser=0.1 equaliser=0.3
+    python -m mmscratch.tasks.digit_folds recordings.zip --choose
+    python -m mmscratch.tasks.digit_folds recordings.zip --own theo:colours=true,contrast=true …
 
-judges settings for each fold within its training speakers alone: every one of them is left out in turn, and
-whom the fold holds out is never heard.
+The first chooses settings for each fold within its training speakers alone: every one of them is left out in
+turn, and whom the fold holds out is never heard, in training or in judgement. The second judges folds with
+settings of their own.
 """
 
 from __future__ import annotations
@@ -29,19 +31,27 @@ from ..representations.audio import mfcc, preset
 from .digits import DigitSettings, learn, pictures, predictions
 from .run import RunError, settings_from
 
-__all__ = ["choose", "folds", "linear_baseline", "main"]
+__all__ = ["CANDIDATES", "choose", "folds", "linear_baseline", "main"]
+
+CANDIDATES = ("colours=false", "colours=true", "colours=false,depth=9") + tuple(
+    f"colours=true,{change}"
+    for change in ("contrast=true", "order=14", "coarse=2", "everywhere=true", "time=0.2", "noise=-0.5")
+)
+"""What ``--choose`` chooses from unless told: what training hears, what the network sees, how it pools."""
 
 
 def folds(digits, settings, seeds, report=lambda *_: None):
-    """Accuracy of the network on each speaker, trained on the others: {speaker: [of each seed]}."""
-    x = pictures(digits, settings.normalise)
+    """Accuracy of the network on each speaker, trained on the others: {speaker: [of each seed]}.
+
+    settings     DigitSettings of all folds, or {speaker: those of the fold that holds this one out}
+    """
     found = {}
-    for name in digits.names:
+    settings = settings if isinstance(settings, dict) else dict.fromkeys(digits.names, settings)
+    for name, own in settings.items():
         held = digits.speakers == name
         found[name] = []
         for seed in range(seeds):
-            model = learn(x[~held], digits.digits[~held], settings, seed)
-            found[name].append(_right(model, x[held], digits.digits[held]))
+            found[name].append(_right(digits, ~held, [held], own, seed)[0])
             report(name, seed, found[name][-1])
     return found
 
@@ -56,21 +66,23 @@ def choose(digits, candidates, report=lambda *_: None):
     names = digits.names
     found = {name: [] for name in names}
     for settings in candidates:
-        x, inner = pictures(digits, settings.normalise), {name: [] for name in names}
+        inner = {name: [] for name in names}
         for out in itertools.combinations(names, 2):
             heard = ~np.isin(digits.speakers, out)
-            model = learn(x[heard], digits.digits[heard], settings, 0)
-            for fold, validated in (out, out[::-1]):
-                chosen = digits.speakers == validated
-                inner[fold].append(_right(model, x[chosen], digits.digits[chosen]))
-                report(fold, validated, inner[fold][-1])
+            figures = _right(digits, heard, [digits.speakers == name for name in out], settings, 0)
+            for fold, validated, right in zip(out, out[::-1], figures[::-1], strict=True):
+                inner[fold].append(right)
+                report(fold, validated, right)
         for name in names:
             found[name].append(float(np.mean(inner[name])))
     return found
 
 
-def _right(model, x, wanted):
-    return float((predictions(model, x) == wanted).mean())
+def _right(digits, heard, judged, settings, seed):
+    """Accuracies on the clips of each mask in ``judged`` of a network that has heard those of ``heard``."""
+    x, y = pictures(digits, settings), digits.digits
+    model = learn(x[heard], y[heard], digits.speakers[heard], settings, seed)
+    return [float((predictions(model, x[mask], settings) == y[mask]).mean()) for mask in judged]
 
 
 def linear_baseline(digits, by="utterance", parts=8):
@@ -129,8 +141,13 @@ def main(arguments=None) -> int:
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1")
     parser.add_argument("--normalise", nargs="+", choices=["utterance", "speaker"],
                         default=["utterance", "speaker"])  # fmt: skip
+    parser.add_argument(
+        "--folds", nargs="+", metavar="SPEAKER", help="hold these out (default: each in turn)"
+    )
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="as mmscratch train digits")
-    parser.add_argument("--choose", nargs="+", metavar="KEY=VALUE[,…]", help="judge these settings instead")
+    parser.add_argument("--own", nargs="+", default=[], metavar="SPEAKER:KEY=VALUE[,…]",
+                        help="settings of the fold that holds this speaker out")  # fmt: skip
+    parser.add_argument("--choose", nargs="*", metavar="KEY=VALUE[,…]", help="choose among these instead")
     args = parser.parse_args(arguments)
     try:
         return _run(args)
@@ -142,33 +159,54 @@ def main(arguments=None) -> int:
 def _run(args):
     if args.seeds < 1:
         raise RunError("--seeds", f"expected at least 1, got {args.seeds}")
-    settings = {by: settings_from(DigitSettings, [*args.set, f"normalise={by}"]) for by in args.normalise}
     digits = load_fsdd(args.recordings)
     if len(digits.names) < 3:
         raise DataError(args.recordings, f"has the speakers {', '.join(digits.names)}, expected 3 or more")
-    print(f"{'':34}", *(f"{name:>9}" for name in digits.names), "     mean", flush=True)
-    if args.choose:
-        for by in settings:
-            sets = [[*args.set, *item.split(","), f"normalise={by}"] for item in args.choose]
-            found = choose(digits, [settings_from(DigitSettings, s) for s in sets])
-            for number, item in enumerate(args.choose):
-                _row(f"{by}, {item}", {name: found[name][number] for name in found})
+    names = args.folds or digits.names
+    if unknown := [name for name in names if name not in digits.names]:
+        raise RunError("--folds", f"expected some of {', '.join(digits.names)}, got {unknown[0]}")
+    settings = {by: _each(names, args, by) for by in args.normalise}
+    print(f"{'':34}", *(f"{name:>9}" for name in names), "     mean", flush=True)
+    if args.choose is not None:
+        _choose(digits, names, args)
         return 0
-    majority = {
-        name: majority_baseline(
-            digits.digits[digits.speakers != name], digits.digits[digits.speakers == name]
-        )
-        for name in digits.names
-    }
-    _row("majority", majority)
+    y, speakers = digits.digits, digits.speakers
+    _row("majority", {n: majority_baseline(y[speakers != n], y[speakers == n]) for n in names})
     for by in settings:
-        _row(f"MFCC, logistic, per {by}", linear_baseline(digits, by))
+        found = linear_baseline(digits, by)
+        _row(f"MFCC, logistic, per {by}", {name: found[name] for name in names})
     for by, each in settings.items():
         found = folds(digits, each, args.seeds)
         _row(f"network, per {by}", {name: float(np.mean(found[name])) for name in found})
         by_seed = np.mean([found[name] for name in found], axis=0)
         print(f"{'  means of the seeds':34}", *(f"{100 * v:8.1f}%" for v in by_seed), flush=True)
     return 0
+
+
+def _each(names, args, by):
+    """{speaker: settings of the fold that holds this one out}."""
+    own = {name: [] for name in names}
+    for item in args.own:
+        name, _, values = item.partition(":")
+        if name not in own or not values:
+            raise RunError("--own", f"expected SPEAKER:KEY=VALUE of {', '.join(own)}, got {item!r}")
+        own[name] = values.split(",")
+    plain = [*args.set, f"normalise={by}"]
+    return {name: settings_from(DigitSettings, [*plain, *own[name]]) for name in own}
+
+
+def _choose(digits, names, args):
+    items = args.choose or CANDIDATES
+    for by in args.normalise:
+        sets = [settings_from(DigitSettings, [*args.set, *i.split(","), f"normalise={by}"]) for i in items]
+        found = {name: [] for name in names}
+        for item, candidate in zip(items, sets, strict=True):
+            figures = choose(digits, [candidate])
+            for name in names:
+                found[name] += figures[name]
+            _row(f"{by}, {item}"[:34], {name: found[name][-1] for name in names})
+        for name in found:
+            print(f"  chosen for {name}: {items[int(np.argmax(found[name]))]}", flush=True)
 
 
 def _row(title, of):

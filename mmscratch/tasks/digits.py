@@ -17,7 +17,8 @@ from ..data.fsdd import load_fsdd
 from ..metrics.classification import accuracy, majority_baseline, wilson_interval
 from ..random import Generator
 from ..representations.audio import log_mel, preset
-from ..representations.audio.augment import Augment, normalise, stretch
+from ..representations.audio.augment import Augment, Colours, normalise, stretch, views
+from ..representations.audio.cepstrum import dct_matrix
 from ..representations.audio.sound_cnn import SoundCNN
 from ..tensor import Tensor
 from ..train import fit, load_checkpoint
@@ -35,8 +36,13 @@ class DigitSettings:
     held_out     the speaker who is not trained on
     normalise    "utterance": each clip by its own mean and deviation; "speaker": each band by those of all
                  the speaker's clips, which asks for more than one clip of a new speaker
-    warp, equaliser, noise     see ``Augment``
+    depth        what is more than so many nats below a clip's loudest band is raised to there; 0: nothing
+    order        pictures smoothed over the bands: only their first so many cosines; 0: all
+    contrast, everywhere, coarse     see ``SoundCNN``
     mixup        λ ~ Beta(mixup, mixup) mixes two clips and their digits (Zhang et al., 2018); 0 for none
+    colours      clips are moved to other colours in training, see ``Colours``
+    time, warp, equaliser, noise     see ``Augment``
+    views        a clip is judged by the mean of nine readings (see ``views``), not by one
     """
 
     held_out: str = "theo"
@@ -46,34 +52,56 @@ class DigitSettings:
     lr: float = 4e-3
     weight_decay: float = 0.01
     dropout: float = 0.3
+    depth: float = 0.0
+    order: int = 0
+    contrast: bool = False
+    everywhere: bool = False
+    coarse: int = 1
     mixup: float = 0.3
     smoothing: float = 0.1
+    colours: bool = True
+    time: float = 0.1
     warp: float = 0.15
     equaliser: float = 0.1
     noise: float = -1.0
+    views: bool = True
 
     def __post_init__(self):
         if self.normalise not in ("utterance", "speaker"):
             raise ValueError(f"normalise: expected utterance or speaker, got {self.normalise!r}")
-        check_settings(self, "epochs", "batch_size")
-        for key in ("weight_decay", "dropout", "mixup", "smoothing", "warp", "equaliser"):
+        check_settings(self, "epochs", "batch_size", "coarse")
+        for key, most in (("depth", np.inf), ("order", BANDS)):
+            if not 0 <= getattr(self, key) <= most:
+                raise ValueError(f"{key}: expected 0 to {most}, got {getattr(self, key)}")
+        for key in ("weight_decay", "dropout", "mixup", "smoothing", "time", "warp", "equaliser"):
             if not 0 <= getattr(self, key) <= 1:
                 raise ValueError(f"{key}: expected 0 to 1, got {getattr(self, key)}")
 
 
-def pictures(digits, by="utterance"):
+def pictures(digits, settings=None):
     """Every clip as a normalised log-mel picture: (N, 48, 32) float32. No label is looked at."""
-    options = preset("kaldi", digits.sample_rate, bands=BANDS)
-    x = stretch(log_mel(digits.clips, options), FRAMES)
-    return normalise(x, digits.speakers if by == "speaker" else None)
+    settings = settings or DigitSettings()
+    x = log_mel(digits.clips, preset("kaldi", digits.sample_rate, bands=BANDS))
+    x = stretch(x, FRAMES)
+    if settings.depth:
+        x = np.maximum(x, x.max((1, 2), keepdims=True) - np.float32(settings.depth))
+    if settings.order:
+        cosines = dct_matrix(BANDS, settings.order).astype(np.float32)
+        x = x @ (cosines.T @ cosines)
+    return normalise(x, digits.speakers if settings.normalise == "speaker" else None)
 
 
 class DigitBatches:
     """Augmented, mixed pictures with the digits' probabilities; a function of (seed, epoch, position)."""
 
-    def __init__(self, x, digits, settings, seed):
+    def __init__(self, x, digits, speakers, settings, seed):
         self.x, self.digits, self.settings, self.seed = x, digits, settings, seed
-        self.augment = Augment(warp=settings.warp, equaliser=settings.equaliser, noise=settings.noise)
+        # normalised by speaker, all speakers are of one colour
+        moved = settings.colours and settings.normalise == "utterance"
+        self.colours = Colours(x, speakers) if moved else None
+        self.augment = Augment(
+            time=settings.time, warp=settings.warp, equaliser=settings.equaliser, noise=settings.noise
+        )
         self.epoch, self.position = 0, 0
 
     def __len__(self):
@@ -89,7 +117,10 @@ class DigitBatches:
         self.epoch, self.position = self.epoch + 1, 0
 
     def _batch(self, chosen, random):
-        x = self.augment(self.x[chosen], random)
+        x = self.x[chosen]
+        if self.colours is not None:
+            x = normalise(self.colours(x, chosen, random))
+        x = self.augment(x, random)
         y = np.eye(CLASSES, dtype=np.float32)[self.digits[chosen]]
         if self.settings.mixup:
             share = random.beta(self.settings.mixup, self.settings.mixup, len(x)).astype(np.float32)[:, None]
@@ -111,10 +142,21 @@ def _random(*key):
     return np.random.Generator(np.random.Philox(list(key)))
 
 
-def learn(x, digits, settings, seed=0, **options):
-    """A SoundCNN trained on pictures x (N, T, F) of digits (N,); ``options`` are those of ``train.fit``."""
-    model = SoundCNN(CLASSES, dropout=settings.dropout, generator=Generator(seed))
-    batches = DigitBatches(x, digits, settings, seed)
+def network(settings, seed=0):
+    """The settings' SoundCNN, untrained."""
+    return SoundCNN(
+        CLASSES, dropout=settings.dropout, contrast=settings.contrast, everywhere=settings.everywhere,
+        coarse=settings.coarse, generator=Generator(seed),
+    )  # fmt: skip
+
+
+def learn(x, digits, speakers, settings, seed=0, **options):
+    """A SoundCNN trained on pictures x (N, T, F) of digits (N,) said by speakers (N,).
+
+    options     those of ``train.fit``
+    """
+    model = network(settings, seed)
+    batches = DigitBatches(x, digits, speakers, settings, seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     steps = settings.epochs * len(batches)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=steps)
@@ -129,11 +171,19 @@ def learn(x, digits, settings, seed=0, **options):
     return model
 
 
-def predictions(model, x, batch_size=250):
-    """The likeliest digit of each picture: (N,)."""
+def predictions(model, x, settings=None):
+    """The likeliest digit of each picture: (N,); with ``views``, by the mean of their log-probabilities."""
+    readings = views(x) if (settings or DigitSettings()).views else [x]
+    return sum(_log_probabilities(model, reading) for reading in readings).argmax(1)
+
+
+def _log_probabilities(model, x, batch_size=250):
     model.eval()
     with no_grad():
-        parts = [model(Tensor(x[i : i + batch_size])).numpy().argmax(1) for i in range(0, len(x), batch_size)]
+        parts = [
+            ops.log_softmax(model(Tensor(x[i : i + batch_size])), axis=1).numpy()
+            for i in range(0, len(x), batch_size)
+        ]
     return np.concatenate(parts)
 
 
@@ -145,7 +195,8 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     if run is None:
         run = Run.create(out, "digits", data, seed, dataclasses.asdict(settings))
     learn(
-        x[~held], digits.digits[~held], settings, run.seed, run=run.folder, resume=resume, progress=progress
+        x[~held], digits.digits[~held], digits.speakers[~held], settings, run.seed,
+        run=run.folder, resume=resume, progress=progress,
     )  # fmt: skip
     return run
 
@@ -156,11 +207,11 @@ def evaluate(run, data=None, split="test"):
         raise RunError("--split", f"expected test (the held-out speaker) or train, got {split!r}")
     settings = DigitSettings(**run.settings)
     digits, x, held = _load(data or run.data, settings)
-    model = SoundCNN(CLASSES, dropout=settings.dropout)
+    model = network(settings)
     load_checkpoint(run.folder, model=model, which="last")
     chosen = ~held if split == "train" else held
     wanted = digits.digits[chosen]
-    right = accuracy(predictions(model, x[chosen]), wanted)
+    right = accuracy(predictions(model, x[chosen], settings), wanted)
     low, high = wilson_interval(round(right * len(wanted)), len(wanted))
     return {
         "clips": len(wanted),
@@ -181,7 +232,7 @@ def _load(data, settings):
     if not held.any() or held.all():
         raise RunError("--set", f"held_out: expected one of {', '.join(digits.names)} beside others, "
                                 f"got {settings.held_out!r}")  # fmt: skip
-    return digits, pictures(digits, settings.normalise), held
+    return digits, pictures(digits, settings), held
 
 
 @functools.lru_cache(maxsize=1)

@@ -48,9 +48,9 @@ for (const word of document.querySelectorAll(".word")) {{
 
 
 def attention_grid(weights, cells, side):
-    """Weights of chosen cells laid out as a picture: weights (T, R), cells (R,) → (T, side, side)."""
+    """Weights of regions laid out as a picture: weights (T, R), cells (R,) → (T, side, side)."""
     grid = np.zeros((len(weights), side * side))
-    grid[:, cells] = weights
+    np.add.at(grid, (slice(None), cells), weights)  # two boxes may have their centres in one cell
     return grid.reshape(-1, side, side)
 
 
@@ -58,7 +58,8 @@ def caption_figure(path, images, captions, attention, judgements=None):
     """One row a picture, one column a word: the picture dimmed where the model did not look.
 
     Shapes     images: N arrays (H, W, 3) uint8; captions: N lists of words;
-               attention: N arrays (words, g, g); judgements: N strings shown under the pictures, or None
+               attention: N arrays (words, g, g), None of a model that does not look word by word;
+               judgements: N strings shown under the pictures, or None
     """
     import matplotlib
 
@@ -73,7 +74,7 @@ def caption_figure(path, images, captions, attention, judgements=None):
         for axis in row:
             axis.axis("off")
         row[0].imshow(image)
-        for axis, word, look in zip(row[1:], words, looks, strict=False):
+        for axis, word, look in zip(row[1:], words, _seen(words, looks), strict=False):
             axis.imshow(image)
             shade = np.zeros((*look.shape, 4))
             shade[..., 3] = 0.8 * (1 - look / max(look.max(), 1e-6))
@@ -91,6 +92,11 @@ def caption_figure(path, images, captions, attention, judgements=None):
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
     return pathlib.Path(path)
+
+
+def _seen(words, looks):
+    """Where each word was looked up; of a model that does not say, the whole picture."""
+    return np.ones((len(words), 1, 1)) if looks is None else looks
 
 
 def caption_page(path, title, intro, figures, images, captions, attention, judgements):
@@ -113,7 +119,7 @@ def _card(image, words, looks, judgement):
     source = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
     spans = " ".join(
         f'<span class=word tabindex=0 data-look="{_numbers(look)}">{html.escape(word)}</span>'
-        for word, look in zip(words, looks, strict=True)
+        for word, look in zip(words, _seen(words, looks), strict=True)
     )
     alt = html.escape(" ".join(words), quote=True)
     return (

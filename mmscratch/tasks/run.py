@@ -119,7 +119,7 @@ def write_json(path, value):
     write_whole(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
-def settings_from(cls, assignments):
+def settings_from(cls, assignments, option="--set"):
     """A settings dataclass from ``key=value`` strings, each value of its field's type.
 
     Errors     RunError naming the key, what came, and what is known or expected
@@ -129,17 +129,17 @@ def settings_from(cls, assignments):
     for item in assignments:
         key, sign, text = item.partition("=")
         if not sign:
-            raise RunError("--set", f"expected key=value, got {item!r}")
+            raise RunError(option, f"expected key=value, got {item!r}")
         if key not in fields:
-            raise RunError("--set", f"unknown key {key!r}; known: {', '.join(fields)}")
-        values[key] = _parse(key, text, fields[key].default)
+            raise RunError(option, f"unknown key {key!r}; known: {', '.join(fields)}")
+        values[key] = _parse(key, text, fields[key].default, option)
     try:
         return cls(**values)
     except ValueError as e:
-        raise RunError("--set", str(e)) from None
+        raise RunError(option, str(e)) from None
 
 
-def _parse(key, text, default):
+def _parse(key, text, default, option):
     kind = type(default)
     try:
         if kind is bool:
@@ -147,4 +147,4 @@ def _parse(key, text, default):
         return kind(text)
     except (ValueError, KeyError):
         expected = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, kind.__name__)
-        raise RunError("--set", f"{key}: expected {expected}, got {text!r}") from None
+        raise RunError(option, f"{key}: expected {expected}, got {text!r}") from None

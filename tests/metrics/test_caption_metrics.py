@@ -13,7 +13,6 @@ from mmscratch.data.text import tokenize
 from mmscratch.metrics import (
     DocumentFrequency,
     bleu_per_image,
-    caption_scores,
     cider_d_per_image,
     cider_per_image,
     corpus_bleu,
@@ -21,12 +20,18 @@ from mmscratch.metrics import (
     corpus_cider_d,
     corpus_rouge_l,
     rouge_l_per_image,
+    score_captions,
+    score_captions_per_image,
     sentence_bleu,
 )
+from mmscratch.metrics.captions import METRICS
 from mmscratch.metrics.rouge import lcs_length
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "caption_metrics"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data/caption_metrics")
+GOLDEN = json.loads(
+    bytes(np.load(Path(__file__).parents[1] / "goldens" / "captions.npz", allow_pickle=False)["text"])
+)
 NAMES = ("Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "ROUGE_L", "CIDEr")
 
 
@@ -40,7 +45,16 @@ def test_coco_subset_agrees_with_reference_code():
     images = data["images"]
     candidates = [i["candidate_tokenized"] for i in images]
     references = [i["references_tokenized"] for i in images]
-    close(caption_scores(candidates, references), data["corpus_scores_reference_code_on_this_subset"])
+    want = data["corpus_scores_reference_code_on_this_subset"]
+    close(score_captions(candidates, references, NAMES), want)
+    close(score_captions(candidates, references, NAMES, tokenizer="space"), want)
+    raw = [i["candidate"] for i in images], [i["references"] for i in images]
+    close(score_captions(*raw, NAMES), want)
+    each = score_captions_per_image(*raw)
+    for name in NAMES[:5]:
+        for tokenizer in ("words", "ptb"):
+            each = score_captions_per_image(*raw, [name], tokenizer=tokenizer)
+            close([round(s[name], 3) for s in each], [i["published_per_image"][name] for i in images])
     close(
         cider_d_per_image(candidates, references), [i["CIDEr_reference_code_on_this_subset"] for i in images]
     )
@@ -57,7 +71,9 @@ def test_coco_debug_agrees_with_reference_code_from_raw_text():
     keys = list(data["hypotheses"])
     candidates = [tokenize(data["hypotheses"][k][0], punctuation=False) for k in keys]
     references = [[tokenize(r, punctuation=False) for r in data["references"][k]] for k in keys]
-    close(caption_scores(candidates, references), data["corpus_scores_reference_code"])
+    close(score_captions(candidates, references, NAMES), data["corpus_scores_reference_code"])
+    raw = [data["hypotheses"][k][0] for k in keys], [data["references"][k] for k in keys]
+    close(score_captions(*raw, NAMES), data["corpus_scores_reference_code"])
     close(
         cider_d_per_image(candidates, references), [data["CIDEr_per_image_reference_code"][k] for k in keys]
     )
@@ -72,13 +88,68 @@ def test_nlg_eval_agrees_with_its_own_tests():
         return (folder / name).read_text().splitlines()
 
     references = list(zip(lines("ref1.txt"), lines("ref2.txt"), strict=True))
-    scores = caption_scores(lines("hyp.txt"), references)
+    scores = score_captions(lines("hyp.txt"), references, tokenizer="space")
     for name in NAMES:
         close(scores[name], expected["corpus hyp/ref1/ref2"][name], 5e-6)
     for case in expected["individual"]:
-        scores = caption_scores([case["hyp"]], [case["refs"]])
-        for name in set(NAMES) & case.keys():
-            close(scores[name], case[name], 5e-6)
+        for tokenizer in ("words", "space"):
+            scores = score_captions([case["hyp"]], [case["refs"]], tokenizer=tokenizer)
+            for name in set(NAMES) & case.keys():
+                close(scores[name], case[name], 5e-6)
+
+
+@pytest.mark.parametrize("corpus", GOLDEN["scores"])
+def test_random_corpora_agree_with_pycocoevalcap(corpus):
+    pair = corpus["candidates"], corpus["references"]
+    for rule in ("closest", "shortest", "average"):
+        whole, each = corpus[rule]
+        close(corpus_bleu(*pair, reference_length=rule), whole)
+        close(np.array(bleu_per_image(*pair, reference_length=rule)).T, np.array(each))
+    close(corpus_rouge_l(*pair), corpus["ROUGE_L"][0])
+    close(rouge_l_per_image(*pair), corpus["ROUGE_L"][1])
+    close(corpus_cider_d(*pair), corpus["CIDEr"][0])
+    close(cider_d_per_image(*pair), corpus["CIDEr"][1])
+
+
+def test_the_door_takes_strings_and_tokens_and_some_of_the_metrics():
+    said, meant = ["A red ball.", "two dogs"], [["a red ball", "the ball"], ["Two dogs!"]]
+    scores = score_captions(said, meant)
+    assert list(scores) == ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4", "METEOR_lite", "ROUGE_L", "CIDEr"]
+    assert scores["ROUGE_L"] == 1 and scores["Bleu_1"] == pytest.approx(1)
+    tokens = (
+        [["a", "red", "ball"], ["two", "dogs"]],
+        [[["a", "red", "ball"], ["the", "ball"]], [["two", "dogs"]]],
+    )
+    assert score_captions(*tokens) == scores
+    assert score_captions(said, meant, tokenizer="space")["ROUGE_L"] < 1
+    assert list(score_captions(said, meant, ["CIDEr", "Bleu_2"])) == ["Bleu_2", "CIDEr"]
+    assert list(score_captions(said, meant, "Bleu")) == ["Bleu_1", "Bleu_2", "Bleu_3", "Bleu_4"]
+    everything = score_captions(said, meant, METRICS)
+    assert everything["CIDEr_plain"] == pytest.approx(corpus_cider(*tokens))
+    df = DocumentFrequency.of([["a", "b"], ["red ball"], ["dogs"]])
+    assert score_captions(said, meant, ["CIDEr"], frequency=df)["CIDEr"] == corpus_cider_d(*tokens, df)
+    each = score_captions_per_image(said, meant, METRICS)
+    assert [e["CIDEr"] for e in each] == cider_d_per_image(*tokens)
+    assert np.mean([e["ROUGE_L"] for e in each]) == scores["ROUGE_L"]
+    assert [list(e) for e in each] == [list(METRICS)] * 2
+    assert score_captions(["一个红色圆形。"], [["一个红色正方形"]])["Bleu_1"] == pytest.approx(
+        5 / 6 * math.exp(1 - 7 / 6)
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        (["METEOR"], "METEOR_lite does without"),
+        (["SPICE"], "scene graphs"),
+        (["CIDEr_D"], "goes by the name CIDEr"),
+        (["Rouge"], "expected some of Bleu_1"),
+        ([], "at least one"),
+    ],
+)
+def test_the_door_refuses_what_it_does_not_know(metrics, message):
+    with pytest.raises(ValueError, match=message):
+        score_captions(["a"], [["a"]], metrics)
 
 
 def test_bleu_of_the_papers_first_example():
@@ -160,8 +231,8 @@ CORPUS = st.lists(st.tuples(WORDS, st.lists(WORDS, min_size=1, max_size=4)), min
 @given(CORPUS)
 def test_scores_stay_in_range_and_ignore_the_order_of_references(corpus):
     candidates, references = [c for c, _ in corpus], [r for _, r in corpus]
-    scores = caption_scores(candidates, references)
-    flipped = caption_scores(candidates[::-1], [r[::-1] for r in references[::-1]])
+    scores = score_captions(candidates, references)
+    flipped = score_captions(candidates[::-1], [r[::-1] for r in references[::-1]])
     for name, value in scores.items():
         assert -1e-12 <= value <= (10 if name == "CIDEr" else 1) + 1e-9
         close(flipped[name], value, 1e-9)
@@ -180,7 +251,7 @@ def test_a_copied_reference_is_perfect(sentences):
 def test_strings_and_token_lists_score_alike(corpus):
     candidates, references = [c for c, _ in corpus], [r for _, r in corpus]
     texts = [" ".join(c) for c in candidates], [[" ".join(s) for s in r] for r in references]
-    assert caption_scores(candidates, references) == caption_scores(*texts)
+    assert score_captions(candidates, references) == score_captions(*texts)
 
 
 @settings(max_examples=40, deadline=None)
@@ -202,6 +273,10 @@ def test_errors_name_what_came():
         corpus_bleu("a", [["a"]])
     with pytest.raises(ValueError, match="at least one, got none"):
         corpus_bleu([], [])
+    with pytest.raises(ValueError, match="reference_length: expected one of closest"):
+        corpus_bleu(["a"], [["a"]], reference_length="longest")
+    with pytest.raises(ValueError, match="tokenizer: expected one of words, ptb, space"):
+        score_captions(["a"], [["a"]], tokenizer="coco")
     with pytest.raises(ValueError, match="smoothing"):
         corpus_bleu(["a"], [["a"]], smoothing="exp")
     with pytest.raises(ValueError, match="max_n"):

@@ -208,3 +208,28 @@ def test_wrong_shapes_are_named(model, regions, tokens):
 def test_greedy_refuses_no_length(model):
     with pytest.raises(ValueError, match="max_length"):
         greedy(model.step, None, 1, 1, 2, 0)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
+def test_label_smoothing_is_a_mixture_with_all_words(smoothing):
+    rng = np.random.default_rng(3)
+    logits, target = rng.normal(size=(2, 3, V)), np.array([[1, 2, 0], [3, 0, 0]])
+    log_p = logits - np.log(np.exp(logits).sum(2, keepdims=True))
+    wanted = []
+    for b, t in ((0, 0), (0, 1), (1, 0)):  # the others are padding
+        q = np.full(V, smoothing / V)
+        q[target[b, t]] += 1 - smoothing
+        wanted.append(-(q * log_p[b, t]).sum())
+    loss = caption_loss(Tensor(logits), Tensor(target), pad=0, label_smoothing=smoothing)
+    assert loss.item() == pytest.approx(np.mean(wanted))
+    assert gradcheck(lambda x: caption_loss(x, Tensor(target), pad=0, label_smoothing=smoothing), logits)
+
+
+def test_label_smoothing_is_least_at_its_mixture():
+    """The loss's minimum over p is the entropy of the mixture, and lies at the mixture itself."""
+    q = np.full(V, 0.1 / V)
+    q[2] += 0.9
+    at = caption_loss(
+        Tensor(np.log(q)[None, None]), Tensor(np.array([[2]])), pad=0, label_smoothing=0.1
+    ).item()
+    assert at == pytest.approx(-(q * np.log(q)).sum())

@@ -5,7 +5,7 @@ import pytest
 
 from mmscratch import Generator, gradcheck, tensor
 from mmscratch.representations import Features
-from mmscratch.representations.audio.augment import Augment, normalise, resampled, stretch
+from mmscratch.representations.audio.augment import Augment, Colours, normalise, resampled, stretch, views
 from mmscratch.representations.audio.sound_cnn import SoundCNN
 
 QUIET = {
@@ -93,10 +93,53 @@ def test_what_each_change_leaves_alone():
     assert (hidden == (hidden.all(1)[:, None, :] | hidden.all(2)[:, :, None])).all()
 
 
-def test_the_network():
-    net = SoundCNN(5, frames=16, bands=8, channels=(2, 3, 4), parts=2, generator=Generator(0))
+def test_colours_between_speakers():
+    """Two speakers whose bands differ in mean and deviation: a clip moved lies on the way between, and a
+    little beyond; moved from its own colour to its own it stays."""
+    random = np.random.default_rng(0)
+    speakers = np.repeat(["al", "bo"], 200)
+    mean = np.array([[0.0, 1.0, 2.0], [4.0, -1.0, 2.0]])
+    scale = np.array([[1.0, 1.0, 2.0], [4.0, 1.0, 1.0]])
+    x = (random.normal(size=(400, 50, 3)) * np.repeat(scale, 200, 0)[:, None]).astype(np.float32)
+    x += np.repeat(mean, 200, 0)[:, None].astype(np.float32)
+    colours = Colours(x, speakers)
+    np.testing.assert_allclose(colours.mean, mean, atol=0.1)
+    np.testing.assert_allclose(colours.log_std, np.log(scale), atol=0.02)
+    chosen = np.arange(200)
+    y = colours(x[chosen], chosen, np.random.default_rng(1))
+    assert y.dtype == np.float32 and (y == colours(x[chosen], chosen, np.random.default_rng(1))).all()
+    # share w of bo: each band's mean and log-deviation tell it, and tell the same
+    w = np.log(y.std(1)[:, 0] / x[chosen].std(1)[:, 0]) / (colours.log_std[1] - colours.log_std[0])[0]
+    moved = colours.mean[0] + w[:, None] * (colours.mean[1] - colours.mean[0])
+    kept = (x[chosen].mean(1) - colours.mean[0]) * np.exp(
+        w[:, None] * (colours.log_std[1] - colours.log_std[0])
+    )
+    np.testing.assert_allclose(y.mean(1), moved + kept, atol=1e-3)
+    assert -0.26 < w.min() < -0.01 and 0.9 < w.max() < 1.26 and 0.15 < w.mean() < 0.35
+    alone = Colours(x[:200], speakers[:200])
+    np.testing.assert_allclose(alone(x[:9], np.arange(9), random), x[:9], atol=1e-4)
+
+
+def test_nine_readings():
+    x = pictures(3, 12, 8)
+    found = views(x, warp=0.1, time=0.2)
+    assert len(found) == 9 and all(v.shape == x.shape and v.dtype == np.float32 for v in found)
+    np.testing.assert_allclose(found[4], x, atol=1e-5)  # the middle one is the picture
+    for k, (scale, cut) in enumerate((s, c) for s in (0.9, 1.0, 1.1) for c in (-0.2, 0.0, 0.2)):
+        rows = np.array([np.interp(np.arange(8) * scale, np.arange(8), row) for row in x[1]])
+        places = 11 * np.linspace(cut, 1 - cut, 12)
+        wanted = np.array([np.interp(places, np.arange(12), column) for column in rows.T]).T
+        np.testing.assert_allclose(found[k][1], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "width"),
+    [({}, 16), ({"contrast": True}, 16), ({"coarse": 2}, 8), ({"everywhere": True}, 8)],
+)
+def test_the_network(options, width):
+    net = SoundCNN(5, frames=16, bands=8, channels=(2, 3, 4), parts=2, generator=Generator(0), **options)
     x = pictures(3, 16, 8)
-    assert net(tensor(x)).shape == (3, 5) and net.features(tensor(x)).shape == (3, 4 * 2 * 2)
+    assert net(tensor(x)).shape == (3, 5) and net.features(tensor(x)).shape == (3, width)
     names = {n for n, p in net.named_parameters()}
     logits = net(tensor(x))
     (logits * logits).sum().backward()
@@ -114,8 +157,19 @@ def test_the_network_knows_where_in_frequency_and_when():
     assert abs(a - b).max() > 0.1 and abs(a - c).max() > 0.1
 
 
+def test_contrast_is_blind_to_colour():
+    """The second plane of a picture stays when a constant is added to a band."""
+    net = SoundCNN(5, frames=16, bands=8, contrast=True, generator=Generator(0)).eval()
+    net.conv1.weight.data[:, 0] = 0  # the second plane alone
+    x = pictures(3, 16, 8)
+    y = x + 3 * pictures(3, 1, 8, seed=1)
+    a, b, c = (net(tensor(v)).detach().numpy() for v in (x, y, x[:, ::-1].copy()))
+    np.testing.assert_allclose(a, b, atol=1e-4)
+    assert abs(a - c).max() > 1e-3
+
+
 def test_refusals():
-    with pytest.raises(ValueError, match="frames must be a multiple of 4·parts = 16 .* got 40 and 32"):
+    with pytest.raises(ValueError, match="frames must be a multiple of 4·parts = 16 and .*, got 40 and 32"):
         SoundCNN(5, frames=40)
     with pytest.raises(ValueError, match=r"x must be \(B, 48, 32\), got \(2, 48, 30\)"):
         SoundCNN(5)(tensor(np.zeros((2, 48, 30), np.float32)))

@@ -117,12 +117,13 @@ def test_export_then_train_on_the_export(tmp_path):
 
 def weights(run):
     """sha256 of the last checkpoint's arrays."""
-    from mmscratch.tasks.captioning import CaptionSettings, ShowAttendTell, load_vocabulary
+    from mmscratch.tasks.caption_model import PictureCaptioner, load_vocabulary
+    from mmscratch.tasks.caption_settings import CaptionSettings
     from mmscratch.tasks.run import Run
     from mmscratch.train import digest, load_checkpoint
 
     opened = Run.open(run)
-    model = ShowAttendTell(len(load_vocabulary(opened)), CaptionSettings(**opened.settings))
+    model = PictureCaptioner(len(load_vocabulary(opened)), CaptionSettings(**opened.settings))
     load_checkpoint(pathlib.Path(run), model=model, which="last")
     return digest(model.state_dict())
 
@@ -244,3 +245,24 @@ def test_demo_twice_gives_the_same_weights_and_true_captions(tmp_path):
     assert Image.open(tmp_path / "0" / "captions.png").size[0] > 300
     page = (tmp_path / "0" / "index.html").read_text(encoding="utf-8")
     assert "http" not in page.replace("http-equiv", ""), "the page must not need a network"
+
+
+def test_captions_are_searched_for_as_asked(run, tmp_path, capsys):
+    """A beam finds what is at least as likely as greedy; what is drawn depends on the run's seed alone."""
+    picture = tmp_path / "picture.png"
+    Image.fromarray(np.full((64, 64, 3), 200, np.uint8)).save(picture)
+    found = {}
+    for name, how in {
+        "greedy": [], "beam": ["method=beam", "width=4"],
+        "drawn": ["method=sample"], "again": ["method=sample"],
+    }.items():  # fmt: skip
+        out = tmp_path / f"{name}.json"
+        search = ["--search", *how] if how else []
+        assert main(["predict", str(run), str(picture), "--json", str(out), *search]) == 0
+        found[name] = json.loads(out.read_text())[0]
+    assert found["beam"]["log_p"] >= found["greedy"]["log_p"] - 1e-5
+    assert found["drawn"] == found["again"]
+    assert main(["evaluate", str(run), "--search", "method=beam", "width=2"]) == 0
+    capsys.readouterr()
+    assert main(["evaluate", str(run), "--search", "width=2"]) == 2
+    assert "--search" in capsys.readouterr().err

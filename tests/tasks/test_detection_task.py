@@ -114,3 +114,16 @@ def test_a_short_training_finds_the_objects(tmp_path):
     figures = detection.evaluate(Run.open(run.folder), split="test")
     assert figures["AP@.5"] > 0.8
     assert figures["AP@.5, shuffled pictures (voc)"] < 0.05 and figures["AP@.5, random boxes"] < 0.05
+
+
+def test_a_fixed_number_of_boxes_stands_where_the_objects_are():
+    """Each object's cell is among the best boxes' cells; what is too few is filled with the whole picture."""
+    split = load_scenes("scenes:train=1,val=60,test=1", "val")
+    features, cells = load_detector().best_regions(split.floats(), 8)
+    assert features.shape == (60, 8, 101) and cells.shape == (60, 8)
+    wanted = scenes.box_cells(split.scenes)
+    found = [c in cells[i] for i, row in enumerate(wanted) for c in row if c >= 0]
+    assert np.mean(found) > 0.95  # the rest have their centres on the line between two cells
+    whole = features[:, :, -5:] == np.array([0, 0, 1, 1, 1], np.float32)
+    few = load_detector().best_regions(split.floats(), 64)[0]
+    assert not whole.all(2)[:, 0].any() and (few[:, -1, -5:] == [0, 0, 1, 1, 1]).all()

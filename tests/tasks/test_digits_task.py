@@ -40,7 +40,7 @@ def test_pictures_are_normalised():
     assert x.shape == (60, 48, 32) and x.dtype == np.float32
     np.testing.assert_allclose(x.mean((1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(x.std((1, 2)), 1, atol=1e-4)
-    x = digits.pictures(data, "speaker")
+    x = digits.pictures(data, digits.DigitSettings(normalise="speaker"))
     for name in data.names:
         own = x[data.speakers == name]
         np.testing.assert_allclose(own.mean((0, 1)), 0, atol=1e-4)
@@ -55,18 +55,31 @@ def test_a_clip_alone_is_the_clip_in_a_batch():
     np.testing.assert_allclose(alone[0], whole[7], atol=1e-4)
 
 
+def test_quiet_bands_are_raised_and_bands_smoothed():
+    data = tones(2)
+    whole, plain = digits.pictures(data), digits.DigitSettings
+    raised = digits.pictures(data, plain(depth=4.0))
+    nats = 4.0 / (raised.max((1, 2)) - raised.min((1, 2)))  # one deviation of the raised picture
+    lowest = (raised == raised.min((1, 2), keepdims=True)).mean()
+    assert lowest > 0.5 and (nats > 0).all() and abs(raised - whole).max() > 0.1
+    smooth = digits.pictures(data, plain(order=6))
+    turns = np.cos(np.pi * np.arange(32)[:, None] * (np.arange(32) + 0.5) / 32)
+    left = np.abs(smooth @ turns.T).max((0, 1))
+    assert left[1:6].min() > 1 and left[6:].max() < 1e-3
+
+
 def test_batches_are_a_function_of_seed_and_place():
     data = tones(2)
     x, settings = digits.pictures(data), digits.DigitSettings(batch_size=16)
-    first = digits.DigitBatches(x, data.digits, settings, 3)
+    first = digits.DigitBatches(x, data.digits, data.speakers, settings, 3)
     all_of_it = list(first)
     assert len(all_of_it) == len(first) == 4 and first.epoch == 1
-    again = digits.DigitBatches(x, data.digits, settings, 3)
+    again = digits.DigitBatches(x, data.digits, data.speakers, settings, 3)
     again.load_state_dict({"epoch": 0, "position": 2})
     for ours, theirs in zip(again, all_of_it[2:], strict=True):
         np.testing.assert_array_equal(ours[0], theirs[0])
         np.testing.assert_array_equal(ours[1], theirs[1])
-    other = next(iter(digits.DigitBatches(x, data.digits, settings, 4)))
+    other = next(iter(digits.DigitBatches(x, data.digits, data.speakers, settings, 4)))
     assert abs(other[0] - all_of_it[0][0]).max() > 0.1
     for pictures, wanted in all_of_it:
         assert pictures.dtype == wanted.dtype == np.float32
@@ -99,10 +112,12 @@ def test_the_commands(tmp_path, capsys):
     assert (
         digit_folds.main([*command, "--normalise", "speaker", "--choose", "warp=0,mixup=0", "warp=0.1"]) == 0
     )
-    assert [r[:24].strip() for r in capsys.readouterr().out.splitlines()[1:]] == [
-        "speaker, warp=0,mixup=0",
-        "speaker, warp=0.1",
-    ]
+    rows = capsys.readouterr().out.splitlines()
+    assert [r[:24].strip() for r in rows[1:3]] == ["speaker, warp=0,mixup=0", "speaker, warp=0.1"]
+    best = np.argmax([[float(v[:-1]) for v in row.split()[2:5]] for row in rows[1:3]], axis=0)
+    sets = "warp=0,mixup=0", "warp=0.1"
+    chosen = [f"  chosen for {n}: {sets[b]}" for n, b in zip(("al", "bo", "cy"), best, strict=True)]
+    assert rows[3:] == chosen
 
 
 def test_the_choice_never_hears_the_held_out_speaker(monkeypatch):
@@ -110,16 +125,54 @@ def test_the_choice_never_hears_the_held_out_speaker(monkeypatch):
     data = tones(1, ("al", "bo", "cy", "di"))
     heard = []
 
-    def learn(x, labels, settings, seed):
-        heard.append(len(x))
-        return None
+    def learn(x, labels, speakers, settings, seed):
+        heard.append(set(speakers.tolist()))
+        return heard[-1]
+
+    def predictions(heard, x, settings):
+        return np.full(len(x), min(data.names.index(name) for name in heard))  # who was heard, in a digit
 
     monkeypatch.setattr(digit_folds, "learn", learn)
-    monkeypatch.setattr(digit_folds, "_right", lambda model, x, wanted: 0.5)
+    monkeypatch.setattr(digit_folds, "predictions", predictions)
     said = []
     found = digit_folds.choose(data, [digits.DigitSettings()], lambda *row: said.append(row[:2]))
-    assert heard == [20] * 6 and found == {name: [0.5] for name in data.names}
+    assert [len(h) for h in heard] == [2] * 6 and found == {n: [pytest.approx(0.1)] for n in data.names}
     assert sorted(said) == [(a, b) for a in data.names for b in data.names if a != b]
+
+
+def test_whose_accuracy_the_choice_takes(monkeypatch):
+    """For the fold that holds A out, B's accuracy by a network that heard neither; not A's own."""
+    data = tones(1, ("al", "bo", "cy"))
+    share = {"al": 0, "bo": 5, "cy": 10}  # so many digits of each speaker are right, whoever was heard
+    monkeypatch.setattr(digit_folds, "learn", lambda *_: None)
+    monkeypatch.setattr(
+        digit_folds, "pictures", lambda data, settings: np.array([share[n] for n in data.speakers])
+    )
+    monkeypatch.setattr(
+        digit_folds, "predictions", lambda m, x, s: np.where(np.arange(10) < x, np.arange(10), -1)
+    )
+    found = digit_folds.choose(data, [digits.DigitSettings()])
+    assert found == {"al": [0.75], "bo": [0.5], "cy": [0.25]}
+
+
+def test_folds_with_settings_of_their_own(tmp_path, capsys, monkeypatch):
+    seen = {}
+
+    def folds(data, settings, seeds):
+        seen.update(settings)
+        return {name: [1.0] for name in settings}
+
+    monkeypatch.setattr(digit_folds, "folds", folds)
+    command = [str(write(tmp_path, tones(1))), "--seeds", "1", "--normalise", "utterance"]
+    assert digit_folds.main([*command, "--set", "warp=0.2", "--own", "bo:warp=0.3,order=9"]) == 0
+    assert [(s.warp, s.order) for s in seen.values()] == [(0.2, 0), (0.3, 9), (0.2, 0)]
+    seen.clear()
+    assert digit_folds.main([*command, "--folds", "cy", "al"]) == 0 and list(seen) == ["cy", "al"]
+    capsys.readouterr()
+    assert digit_folds.main([*command, "--folds", "zoe"]) == 2
+    assert "--folds: expected some of al, bo, cy, got zoe" in capsys.readouterr().err
+    assert digit_folds.main([*command, "--own", "zoe:warp=0.3"]) == 2
+    assert "--own: expected SPEAKER:KEY=VALUE of al, bo, cy, got 'zoe:warp=0.3'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -131,6 +184,8 @@ def test_the_choice_never_hears_the_held_out_speaker(monkeypatch):
         ("fsdd:{}", ["epochs=0"], "epochs: expected at least 1"),
         ("fsdd:{}", ["mixup=2"], "mixup: expected 0 to 1"),
         ("fsdd:{}", ["lr=0"], "lr: expected more than 0"),
+        ("fsdd:{}", ["order=33"], "order: expected 0 to 32, got 33"),
+        ("fsdd:{}", ["depth=-1"], "depth: expected 0 to inf, got -1.0"),
     ],
 )
 def test_refusals(tmp_path, data, settings, message):
@@ -153,7 +208,9 @@ def test_one_fold_of_strangers():
     """Theo, never heard, normalised per utterance, seed 0, 8 epochs. Majority: 10 %."""
     data = load_fsdd(FSDD)
     x, held = digits.pictures(data), data.speakers == "theo"
-    model = digits.learn(x[~held], data.digits[~held], digits.DigitSettings(epochs=8), 0)
+    model = digits.learn(
+        x[~held], data.digits[~held], data.speakers[~held], digits.DigitSettings(epochs=8), 0
+    )
     right = (digits.predictions(model, x[held]) == data.digits[held]).mean()
     print(f"theo: {right:.3f}")
     assert right > 0.8

@@ -7,6 +7,7 @@ graph, sample              what a scene is, and how one is drawn
 render, relations          image, masks, boxes; left, above, bigger, nearest …
 sound                      every object a note: shape → timbre, colour → pitch, size → level, x → onset
 meaning, truth             what a caption says, and whether it holds
+tuples                     scene graphs of sentences and of scenes, and SPICE
 grammar, realise, parse    both languages, forwards and back
 captions                   true captions with word → object links
 programs, questions        questions with answers, minimal pairs, annotators (forms and scenes in their own
@@ -70,8 +71,9 @@ from .render import boxes, masks, object_rgb, render
 from .sample import sample_scene
 from .sound import LEVELS, PITCHES, export_sounds, harmonics, note, onset, render_sound
 from .splits import SPLITS, split_of
-from .targets import cell_targets, link_cells, mask_grid, object_cells
-from .truth import Truth, truth, truth_rate
+from .targets import box_cells, cell_targets, link_cells, mask_grid, object_cells
+from .truth import Truth, mentioned, truth, truth_rate
+from .tuples import caption_tuples, meaning_tuples, scene_tuples, spice, spice_per_sentence
 
 __all__ = [
     "ANSWERS",
@@ -118,7 +120,9 @@ __all__ = [
     "answer_priors",
     "answer_text",
     "ask",
+    "box_cells",
     "boxes",
+    "caption_tuples",
     "captions",
     "cell_targets",
     "clip_boxes",
@@ -145,6 +149,8 @@ __all__ = [
     "make_question",
     "mask_grid",
     "masks",
+    "meaning_tuples",
+    "mentioned",
     "nearest",
     "note",
     "object_cells",
@@ -163,7 +169,10 @@ __all__ = [
     "render_clip",
     "render_sound",
     "sample_scene",
+    "scene_tuples",
     "soft_scores",
+    "spice",
+    "spice_per_sentence",
     "split_of",
     "templates",
     "tokenise",

@@ -10,7 +10,7 @@ import numpy as np
 
 from .captions import Caption
 from .graph import ATTRIBUTES, SIDE, Object, Scene
-from .render import masks
+from .render import boxes, masks
 
 MAX_OBJECTS = 6
 
@@ -50,6 +50,17 @@ def object_cells(scenes: Sequence[Scene], grid: int = 8) -> np.ndarray:
         for i, o in enumerate(scene.objects):
             y, x = cell_of(o, grid)
             row[i] = y * grid + x
+    return out
+
+
+def box_cells(scenes: Sequence[Scene], grid: int = 8) -> np.ndarray:
+    """The same by the centre of each object's box (not a triangle's own), −1 too for what is hidden."""
+    _check_grid(grid)
+    out = np.full((len(scenes), MAX_OBJECTS), -1, dtype=np.int64)
+    for row, scene in zip(out, scenes, strict=True):
+        for i, (x0, y0, x1, y1) in enumerate(boxes(scene)):
+            if x1 > x0:
+                row[i] = (y0 + y1) * grid // (2 * SIDE) * grid + (x0 + x1) * grid // (2 * SIDE)
     return out
 
 

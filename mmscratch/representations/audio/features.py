@@ -12,6 +12,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+import scipy.fft
 
 from ..features import Features
 from .cepstrum import dct_matrix, deltas, lifter_weights, power_to_db, regression_deltas
@@ -131,7 +132,7 @@ class _Work:
         x = x * self.window
         if o.energy == "windowed":
             energy = self._energy(x)
-        spectrum = np.fft.rfft(x, o.fft_length, axis=1)
+        spectrum = scipy.fft.rfft(x, o.fft_length, axis=1)
         if o.power == 2:
             power = spectrum.real * spectrum.real
             power += spectrum.imag * spectrum.imag

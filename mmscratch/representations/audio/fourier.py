@@ -9,11 +9,13 @@ models see as a sequence.
 from __future__ import annotations
 
 import numpy as np
+import scipy.fft
 
 from .windows import window
 
 __all__ = ["frames", "istft", "overlap_added", "pad_center", "stft"]
 
+_BLOCK = 1 << 15  # samples: a block of windowed frames and its spectrum stay in the second-level cache
 PADDINGS = {"constant": "constant", "reflect": "reflect", "edge": "edge"}
 
 
@@ -75,7 +77,21 @@ def stft(
     w, hop = _sizes(fft_length, hop_length, window_length, name, periodic)
     if center:
         x = padded(x, fft_length // 2, padding)
-    return np.fft.rfft(frames(x, fft_length, hop) * w.astype(x.dtype), axis=-1)
+    return _transformed(frames(x, fft_length, hop), w.astype(x.dtype))
+
+
+def _transformed(view, w):
+    """rfft(view · w), a block of frames at a time: the frames are never copied as a whole."""
+    *lead, count, n = view.shape
+    out = np.empty((*lead, count, n // 2 + 1), np.result_type(view.dtype, np.complex64))
+    step = max(1, _BLOCK // n)
+    windowed = np.empty((min(step, count), n), view.dtype)
+    for index in np.ndindex(*lead):
+        for i in range(0, count, step):
+            some = view[index][i : i + step]
+            block = np.multiply(some, w, out=windowed[: len(some)])
+            out[index][i : i + step] = scipy.fft.rfft(block, axis=-1)
+    return out
 
 
 def istft(
@@ -103,7 +119,7 @@ def istft(
     if n // 2 + 1 != spectrum.shape[-1]:
         raise ValueError(f"istft: fft_length {n} has {n // 2 + 1} bins, spectrum has {spectrum.shape[-1]}")
     w, hop = _sizes(n, hop_length, window_length, name, periodic)
-    y = np.fft.irfft(spectrum, n, axis=-1)
+    y = scipy.fft.irfft(spectrum, n, axis=-1)
     w = w.astype(y.dtype)
     x = overlap_added(y * w, hop)
     weight = overlap_added(np.broadcast_to(w * w, y.shape[-2:]), hop)

@@ -24,6 +24,7 @@ __all__ = ["WEIGHTS", "Detections", "Detector", "detection_targets", "load_detec
 
 WEIGHTS = pathlib.Path(__file__).parent / "weights" / "detector.safetensors"
 ATTRIBUTES = {"shape": len(SHAPES), "colour": len(COLOURS), "size": len(SIZES)}
+LOWEST = 0.01  # the score from which a box may be one of a fixed number of regions
 SHARPEST = 4.0  # sizes of boxes stay within e^∓4 cells, so that a wild logit does not overflow
 
 
@@ -86,6 +87,7 @@ class Detector(nn.Module):
 
     def __init__(self, channels=(24, 48, 96, 96), attributes=None, *, generator=None):
         c1, c2, c3, c4 = channels
+        self.channels = c4
         self.attributes = dict(ATTRIBUTES if attributes is None else attributes)
         self.heads = {"objectness": 1, "box": 4, **self.attributes}
         wide = {"kernel_size": 3, "padding": 1, "activation": "relu", "generator": generator}
@@ -187,6 +189,26 @@ class Detector(nn.Module):
             grids.append(grid)
             boxes.append(found.boxes)
         return region_features(np.stack(grids), boxes, images.shape[2:], output_size)
+
+    def best_regions(self, images, count=8, iou=0.5, batch_size=128):
+        """The ``count`` best boxes of each picture as regions: always as many, so that no mask is needed.
+
+        What Anderson et al. (2018, §3.1) call bottom-up attention, with a fixed number of boxes; where fewer
+        than ``count`` remain after ``nms``, the whole picture stands for the rest.
+        Shapes     images (N, 3, H, W), an array → features (N, count, C + 5), cells (N, count): the flat
+                   index of the grid's cell in which each box has its centre
+        """
+        grids, boxes = [], []
+        whole = np.array([[0, 0, images.shape[3], images.shape[2]]], np.float32)
+        for grid, found in self._detect(images, LOWEST, iou, count, batch_size):
+            grids.append(grid)
+            boxes.append(np.concatenate([found.boxes, whole.repeat(count - len(found), axis=0)]))
+        features = region_features(np.stack(grids), boxes, images.shape[2:]).values
+        boxes = np.stack(boxes)
+        wide = images.shape[3] // self.STRIDE
+        centre = (boxes[:, :, :2] + boxes[:, :, 2:]) / (2 * self.STRIDE)
+        x, y = np.minimum(centre, np.array([wide, images.shape[2] // self.STRIDE]) - 1).astype(np.int64).T
+        return features, (y * wide + x).T
 
     def extra_repr(self):
         return ", ".join(f"{name}={n}" for name, n in self.heads.items())

@@ -1,0 +1,131 @@
+"""What captioners reach on the scenes world: settings × seeds, on every split, greedy and by beam.
+
+    python -m mmscratch.tasks.caption_table --data scenes:train=12000,level=2,relations=spatial,order=reading
+        --out runs/table --vary attention_supervision=0.3 attention_supervision=0
+
+Each run lies in a folder of its own under ``--out``: a table that was stopped goes on where it was. Figures
+are of the weights that were best on validation; a test split is looked at once a run. "true" means the whole
+caption, parsed and executed on the scene graph, spatial relations with their dead zone of 6 pixels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import re
+import sys
+
+import numpy as np
+
+from ..data.errors import DataError
+from ..decoding import SearchOptions
+from ..train import read_journal
+from .caption_data import load_split
+from .caption_judge import judge
+from .caption_model import load_model
+from .captioning import train
+from .run import Run, RunError, write_json
+
+__all__ = ["figures_of", "main", "summarise"]
+
+SPLITS = ("test-iid", "test-cogent", "test-count", "test-length")
+COLUMNS = {
+    "true, greedy": "truth rate: true",
+    "true, beam": "beam, truth rate: true",
+    "objects": "truth rate: objects",
+    "relation": "truth rate: relation",
+    "BLEU-4": "Bleu_4",
+    "CIDEr": "CIDEr",
+    "true, shuffled": "truth rate: true, shuffled pictures",
+    "true, majority": "truth rate: true, majority caption",
+    "pointing": "attention: pointing",
+    "chance": "attention: pointing, chance",
+}
+"""Column → the figure of ``judge`` that it shows."""
+
+
+def run_of(folder, data, assignments, seed):
+    """The trained run of these settings and this seed: found in its folder, gone on with, or begun."""
+    name = re.sub(r"[^\w.=-]+", "_", "-".join(assignments) or "default")
+    return train(data, folder / f"{name}-seed{seed}", seed, assignments, resume=True, progress=False)
+
+
+def figures_of(run, split, beam):
+    """All figures of one run on one split, greedy and, with "beam, " before, by a beam of this width."""
+    model, vocabulary, _ = load_model(run)
+    checked, trained = load_split(run.data, split), load_split(run.data, "train")
+    figures = judge(model, vocabulary, checked, trained, run.seed)
+    options = SearchOptions(method="beam", width=beam)
+    wide = judge(model, vocabulary, checked, trained, run.seed, options)
+    figures |= {f"beam, {name}": value for name, value in wide.items()}
+    seconds = [r["seconds"] for r in read_journal(run.folder) if "seconds" in r]
+    return figures | {"seconds of training": seconds[-1]}
+
+
+def summarise(of_seeds):
+    """{figure: (mean, lowest, highest)} of the figures of several seeds."""
+    found = {}
+    for name in of_seeds[0]:
+        values = [f[name] for f in of_seeds if name in f]
+        if len(values) == len(of_seeds) and not isinstance(values[0], str):
+            found[name] = (float(np.mean(values)), float(np.min(values)), float(np.max(values)))
+    return found
+
+
+def lines_of(title, split, summary):
+    """One line of the table: means, and for what is true the lowest and highest seed."""
+    shown = []
+    for column, name in COLUMNS.items():
+        if name not in summary:
+            shown.append(f"{'–':>16}")
+            continue
+        mean, low, high = summary[name]
+        if name.startswith(("Bleu", "CIDEr")):
+            shown.append(f"{mean:16.3f}")
+        elif column in ("true, greedy", "true, beam"):
+            shown.append(f"{100 * mean:5.1f} ({100 * low:.1f}–{100 * high:.1f})".rjust(16))
+        else:
+            shown.append(f"{100 * mean:16.1f}")
+    return f"{title:34} {split:12}" + "".join(shown)
+
+
+def main(arguments=None) -> int:
+    """Run the command; the exit code: 0, or 2 for a bad option."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mmscratch.tasks.caption_table", description="Captioners on the scenes world."
+    )
+    parser.add_argument("--data", required=True, metavar="SPEC", help="scenes:…, its level the captions'")
+    parser.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR", help="where the runs lie")
+    parser.add_argument("--vary", nargs="+", default=[""], metavar="KEY=VALUE[,…]", help="a row each")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of all rows")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1")
+    parser.add_argument("--splits", nargs="+", default=list(SPLITS), metavar="NAME")
+    parser.add_argument("--beam", type=int, default=3, metavar="WIDTH")
+    parser.add_argument("--json", metavar="FILE", help="all figures of all seeds")
+    args = parser.parse_args(arguments)
+    try:
+        return _run(args)
+    except (DataError, RunError, OSError) as error:
+        print(f"caption_table: {error}", file=sys.stderr)
+        return 2
+
+
+def _run(args):
+    if args.seeds < 1:
+        raise RunError("--seeds", f"expected at least 1, got {args.seeds}")
+    print(f"{'':34} {'split':12}" + "".join(f"{column:>16}" for column in COLUMNS), flush=True)
+    record = {}
+    for item in args.vary:
+        settings = [*args.set, *filter(None, item.split(","))]
+        runs = [run_of(args.out, args.data, settings, seed) for seed in range(args.seeds)]
+        for split in args.splits:
+            found = [figures_of(Run.open(run.folder), split, args.beam) for run in runs]
+            record.setdefault(item or "default", {})[split] = found
+            print(lines_of(item or "default", split, summarise(found)), flush=True)
+            if args.json:
+                write_json(args.json, record)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""``mmscratch score captions``: files of captions against files of references."""
+
+import dataclasses
+
+from ..data.caption_files import load_scored_captions
+from ..metrics.captions import DEFAULT_TOKENIZER, chosen_metrics, score_captions, score_captions_per_image
+from .run import RunError
+
+__all__ = ["Scored", "score_files"]
+
+
+@dataclasses.dataclass
+class Scored:
+    """Scores of a file of captions.
+
+    scores      metric → value, of the whole
+    per_image   [{"image_id", metric → value}], in the candidates' order; None where it was not asked for
+    notes       what the reader of the scores should know
+    """
+
+    scores: dict
+    per_image: list | None
+    notes: list
+
+    def to_dict(self):
+        """What ``--json`` writes: the scores, and "per_image" where it was asked for."""
+        return self.scores | ({} if self.per_image is None else {"per_image": self.per_image})
+
+
+def score_files(candidates, references=(), metrics=None, tokenizer=None, per_image=False):
+    """Score a file of captions; see ``data.caption_files`` for the formats.
+
+    metrics     names of metrics; "METEOR_lite,CIDEr" is two; None: all but CIDEr_plain
+    tokenizer   words, ptb or space; None: words, and space for text files, which nlg-eval reads so
+    Errors      RunError for an unknown metric; DataError for files
+    """
+    names = [name for part in metrics or () for name in part.split(",") if name]
+    try:
+        chosen = chosen_metrics(names if metrics else None)
+    except ValueError as e:
+        raise RunError("--metrics", str(e).removeprefix("metrics: ")) from None
+    found = load_scored_captions(candidates, references)
+    tokenizer = tokenizer or ("space" if found.plain_text else DEFAULT_TOKENIZER)
+    pair = found.candidates, found.references
+    notes = [f"{len(found.ids)} images, tokenizer {tokenizer}"]
+    if found.unscored:
+        notes.append(f"{found.unscored} more images have references but no candidate: they are left out")
+    if len(found.ids) == 1 and "CIDEr" in chosen:
+        notes.append("CIDEr of a single image is 0: its document frequencies need several")
+    rows = None
+    if per_image:
+        each = score_captions_per_image(*pair, chosen, tokenizer=tokenizer)
+        rows = [{"image_id": i} | scores for i, scores in zip(found.ids, each, strict=True)]
+    return Scored(score_captions(*pair, chosen, tokenizer=tokenizer), rows, notes)

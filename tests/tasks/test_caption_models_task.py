@@ -1,0 +1,92 @@
+"""Every caption model through the command line, and what the settings of training do."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmscratch.__main__ import main
+from mmscratch.models.caption_models import CAPTION_MODELS
+from mmscratch.random import Generator
+from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.caption_model import PictureCaptioner
+from mmscratch.tasks.caption_settings import CaptionSettings
+from mmscratch.tasks.captioning import CaptionLoader
+from mmscratch.data.vocabulary import Vocabulary
+from mmscratch.train import read_journal
+
+TINY = "scenes:train=16,val=8,test=8"
+SMALL = ["steps=4", "batch_size=8", "hidden=16", "embedding=16", "attention=8", "validate_every=2"]
+
+
+@pytest.mark.parametrize("model", CAPTION_MODELS)
+def test_every_model_trains_is_judged_and_says_something(model, tmp_path):
+    run, picture = tmp_path / "run", tmp_path / "picture.png"
+    Image.fromarray(np.full((64, 64, 3), 200, np.uint8)).save(picture)
+    settings = [*SMALL, f"model={model}", "encoder=boxes", "heads=2"]
+    assert main(["train", "caption", "--data", TINY, "--out", str(run), "--quiet", "--set", *settings]) == 0
+    assert main(["evaluate", str(run), "--split", "test", "--search", "method=beam", "width=2"]) == 0
+    assert main(["predict", str(run), str(picture), "--json", str(tmp_path / "said.json")]) == 0
+    assert isinstance(json.loads((tmp_path / "said.json").read_text())[0]["caption"], str)
+    seen = [r["validation"] for r in read_journal(run) if "validation" in r]
+    assert seen and all(np.isfinite([v["val_loss"], v["val_loss_shuffled"]]).all() for v in seen)
+
+
+@pytest.mark.parametrize("kind", ["linear", "exponential", "inverse-sigmoid"])
+@pytest.mark.parametrize("own", [0.25, 1.0])
+def test_schedules_fall_from_the_teachers_words_to_the_models(kind, own):
+    settings = CaptionSettings(steps=300, scheduled_sampling=kind, own_words=own)
+    epsilon = [settings.epsilon(i) for i in range(300)]
+    assert epsilon == sorted(epsilon, reverse=True)
+    assert epsilon[0] > 0.95 and epsilon[-1] == pytest.approx(1 - own, abs=0.02)
+
+
+def loader_of(seed=0, **settings):
+    split = load_scenes(TINY, "train")
+    vocabulary = Vocabulary.from_tokens(split.sentences())
+    settings = CaptionSettings(batch_size=8, hidden=16, encoder="frozen", **settings)
+    model = PictureCaptioner(len(vocabulary), settings, Generator(seed))
+    return CaptionLoader(model, vocabulary, settings, split, seed), model, vocabulary
+
+
+def test_own_words_are_fed_back_as_the_schedule_says():
+    """Without own words the loss is teacher forcing's; with them it is another, and the same each time."""
+    forced, *_ = loader_of()
+    batch = next(iter(forced.batches))
+    wanted = forced.loss(batch).item()
+    for own, same in ((1e-9, True), (1.0, False)):
+        losses = []
+        for _ in range(2):
+            loader, *_ = loader_of(scheduled_sampling="linear", own_words=own, steps=2)
+            batches = iter(loader.batches)
+            next(batches)
+            losses.append(loader.loss(next(batches)).item())
+        assert losses[0] == losses[1]
+        again, *_ = loader_of()
+        batches = iter(again.batches)
+        next(batches)
+        assert (losses[0] == pytest.approx(again.loss(next(batches)).item(), rel=1e-5)) is same
+    assert np.isfinite(wanted)
+
+
+def test_beginning_with_frequencies_begins_better():
+    plain, _, vocabulary = loader_of(attention_supervision=0)
+    begun, model, _ = loader_of(attention_supervision=0, unigram_bias=True)
+    losses = [loader.loss(next(iter(loader.batches))).item() for loader in (plain, begun)]
+    assert losses[1] < losses[0] - 0.5 < np.log(len(vocabulary))
+    assert model.decoder.L_o.bias.detach().numpy().argmin() in (Vocabulary.pad, Vocabulary.start, 3)
+
+
+@pytest.mark.parametrize(
+    "settings, word",
+    [
+        ({"model": "rnn"}, "soft"),
+        ({"label_smoothing": 1.0}, "label_smoothing"),
+        ({"own_words": 0.0}, "own_words"),
+        ({"model": "hard", "scheduled_sampling": "linear"}, "scheduled_sampling"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(settings, word):
+    with pytest.raises(ValueError, match=word):
+        CaptionSettings(**settings)
