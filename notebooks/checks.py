@@ -604,3 +604,72 @@ def factorised_weights(ask):
     _require(float(got) == int(got), "a number of weights is whole: round M down with //")
     _require(got == right, f"64 to 128 channels, 3×3×3: expected {right:,}, got {got:,}")
     _require(ask(3, 45, 3, 7) == 70 * (49 * 3 + 3 * 45), "d is not always 3: try 3 to 45 channels, 3×7×7")
+
+
+# ── lesson 7 ────────────────────────────────────────────────────────────────────────────────────
+@exercise("First join rows and columns: (B, C, H·W); then exchange the last two axes.")
+def cells(ask):
+    maps = np.arange(2 * 3 * 2 * 4).reshape(2, 3, 2, 4)
+    got = _array("maps (2, 3, 2, 4)", ask(maps.copy()), (2, 8, 3))
+    right = np.array([[maps[b, :, y, x] for y in range(2) for x in range(4)] for b in range(2)])
+    _require(not np.array_equal(got, maps.reshape(2, 8, 3)), "the channels are mixed: move them last first")
+    columns = maps.transpose(0, 3, 2, 1).reshape(2, 8, 3)
+    _require(not np.array_equal(got, columns), "column by column; region y · W + x goes row by row")
+    _require(np.array_equal(got, right), "region y · W + x must be maps[b, :, y, x]")
+
+
+@exercise("What goes in is all but the last; what should come out is all but the first.")
+def shifted(ask):
+    tokens = np.array([[1, 7, 8, 2, 0], [1, 9, 5, 6, 2]])
+    got = ask(tokens.copy())
+    _require(isinstance(got, tuple) and len(got) == 2, "return two arrays: what goes in, what comes out")
+    given, wanted = (np.asarray(x) for x in got)
+    _require(given.shape == wanted.shape, "both must be as long: leave one word out of each")
+    _require(given.shape == (2, 4), f"from (2, 5) expected two (2, 4), got {given.shape}")
+    _require(not np.array_equal(given, wanted), "each word would only be copied: shift one of them")
+    _require(not np.array_equal(given, tokens[:, 1:]), "the two are exchanged: <start> goes in")
+    _require(np.array_equal(given, tokens[:, :-1]), "<start> goes in first, and the last word never")
+    _require(np.array_equal(wanted, tokens[:, 1:]), "after <start> should come the first word")
+
+
+@exercise("real = target != pad; then the mean of (said == target) over those places.")
+def words_right(ask):
+    target = np.array([[5, 6, 2, 0, 0, 0], [7, 2, 0, 0, 0, 0]])
+    said = np.array([[5, 6, 9, 0, 0, 0], [8, 2, 3, 0, 0, 0]])
+    got = ask(said.copy(), target.copy(), 0)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for")
+    _require(not np.isclose(got, 3 / 6), "places where pad is *said* are left out; the target decides")
+    _require(not np.isclose(got, (said == target).mean()), "padding is counted: only words should be")
+    _require(not np.isclose(got, 3 / 12), "divide by the number of words, not of places")
+    _require(not np.isclose(got, 7 / 12), "this is a mean over the sentences; every word counts the same")
+    _require(not np.isclose(got, 3), "this is a number of words, not their share")
+    _require(np.isclose(got, 3 / 5), f"3 of 5 words are right, got {float(got):.3f}")
+    other = float(ask(np.array([[4, 4]]), np.array([[4, 9]]), 9))
+    _require(np.isclose(other, 1), "pad need not be 0: use the argument")
+
+
+@exercise("words = [start]; ask, take the argmax, stop at end, append, until there are most.")
+def speak(ask):
+    table = {1: 4, 4: 5, 5: 4, 6: 2}  # 4 5 4 5 … until the sentence is four words long, then 6, then the end
+
+    def next_word(words):
+        _require(isinstance(words, list) and words[:1] == [1], "give next_word a list that begins with start")
+        p = np.full(8, 0.05)
+        p[6 if len(words) == 5 else table[words[-1]]] = 0.65
+        return p
+
+    def at_once(words):
+        return np.eye(8)[2]
+
+    got = ask(next_word, 1, 2, 12)
+    _require(got is not None, "it gives None: is there a return?")
+    got = [int(w) for w in got]
+    _require(got[:1] != [1], "the start was not said: leave it out")
+    _require(got[-1:] != [2], "the end is not a word: leave it out")
+    _require(len(got) > 1, "one word is no sentence: feed each word back and ask again")
+    _require(got == [4, 5, 4, 5, 6], f"expected [4, 5, 4, 5, 6], got {got}")
+    _require(list(ask(at_once, 1, 2, 12)) == [], "where the end comes at once, nothing is said")
+    short = list(ask(next_word, 1, 2, 3))
+    _require(len(short) <= 3, "stop after ``most`` words: a model may never say end")
+    _require(len(short) == 3, f"``most`` words may be said: 3, not {len(short)}")

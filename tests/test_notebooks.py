@@ -287,6 +287,13 @@ def judged(condition):
     return lambda sentences, scene: [s for s in sentences if condition(scenes.truth(s, scene))]
 
 
+def loop(next_word, start, end, most, keep=1):
+    words = [start]
+    while len(words) <= most and (word := int(np.argmax(next_word(words)))) != end:
+        words.append(word)
+    return words[keep:]
+
+
 WRONG = {
     "best_pair": [
         lambda p: max(pairs_of(p, lambda n: 1), key=pairs_of(p, lambda n: 1).get),
@@ -483,6 +490,37 @@ WRONG = {
         lambda i, o, t, d: resnet.middle_width(i, o, t, d) * d * d * i,
         lambda i, o, t, d: resnet.middle_width(i, o, t, d) * t * o,
         lambda i, o, t, d: resnet.middle_width(i, o) * (9 * i + 3 * o),
+    ],
+    "cells": [
+        lambda m: m.reshape(len(m), -1, m.shape[1]),
+        lambda m: m.transpose(0, 3, 2, 1).reshape(len(m), -1, m.shape[1]),
+        lambda m: m.reshape(*m.shape[:2], -1),
+        lambda m: m.reshape(*m.shape[:2], -1).transpose(0, 2, 1)[:, ::-1],
+        lambda m: None,
+    ],
+    "shifted": [
+        lambda y: (y[:, 1:], y[:, :-1]),
+        lambda y: (y[:, :-1], y[:, :-1]),
+        lambda y: (y, y[:, 1:]),
+        lambda y: (y, y),
+        lambda y: y[:, :-1],
+    ],
+    "words_right": [
+        lambda s, t, p: (s == t).mean(),
+        lambda s, t, p: ((s == t) & (t != p)).mean(),
+        lambda s, t, p: ((s == t) & (t != p)).sum(),
+        lambda s, t, p: np.mean([(a == b)[b != p].mean() for a, b in zip(s, t, strict=True)]),
+        lambda s, t, p: (s == t)[s != p].mean(),
+        lambda s, t, p: (s == t)[t != 0].mean(),
+    ],
+    "speak": [
+        lambda f, s, e, n: loop(f, s, e, n, keep=0),
+        lambda f, s, e, n: [int(np.argmax(f([s])))],
+        lambda f, s, e, n: loop(f, s, e, n)[:4],
+        lambda f, s, e, n: loop(f, s, e, 99),
+        lambda f, s, e, n: loop(f, s, e, n - 1),
+        lambda f, s, e, n: [*loop(f, s, e, n), e],
+        lambda f, s, e, n: f(np.array([s])),
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip

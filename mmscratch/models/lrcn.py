@@ -17,7 +17,7 @@ class LRCN(CaptionDecoder):
 
     Forward    v = tanh(W_v mean_i a_i + b_v)                          the picture, once
                h_t = LSTM_L(… LSTM_1([E y_{t−1}; v])),  h_0 = c_0 = 0  the layers, one above the other
-               logits_t = W_o drop(h_t) + b_o
+               logits_t = L_o drop(h_t) + b_o
     Shapes     regions a (B, R, D), tokens y (B, T + 1) → logits (B, T, V), None (it does not look anywhere)
     Errors     ValueError naming the shapes that were expected
     Source     Donahue et al., 2015, §3 and §4.2 (two layers, unfactored)
@@ -33,7 +33,7 @@ class LRCN(CaptionDecoder):
             2 * embedding, hidden, layers, batch_first=True, dropout=dropout, generator=generator
         )
         self.dropout = nn.Dropout(dropout, generator=generator)
-        self.W_o = nn.Linear(hidden, vocabulary_size, generator=generator)
+        self.L_o = nn.Linear(hidden, vocabulary_size, generator=generator)
 
     def start(self, regions):
         """What decoding needs of a picture: (B, R, D) → state = (v, h (B, L, H), c (B, L, H))."""
@@ -48,7 +48,7 @@ class LRCN(CaptionDecoder):
         v, h, c = state
         x = ops.concatenate([self.E(token), v], axis=1).unsqueeze(1)
         y, (h, c) = self.lstm(x, (h.permute(1, 0, 2), c.permute(1, 0, 2)))
-        return (v, h.permute(1, 0, 2), c.permute(1, 0, 2)), self.W_o(self.dropout(y.squeeze(1))), None
+        return (v, h.permute(1, 0, 2), c.permute(1, 0, 2)), self.L_o(self.dropout(y.squeeze(1))), None
 
     def forward(self, regions, tokens):
         """Teacher forcing, all words at once: the same numbers as stepping."""
@@ -57,4 +57,4 @@ class LRCN(CaptionDecoder):
         words = self.E(tokens[:, :-1])
         seen = ops.broadcast_to(v.unsqueeze(1), shape=(-1, words.shape[1], -1))
         y, _ = self.lstm(ops.concatenate([words, seen], axis=2))
-        return self.W_o(self.dropout(y)), None
+        return self.L_o(self.dropout(y)), None

@@ -1,7 +1,7 @@
 """The survey's captioning listing (§5.1): each of its faults, done with our library, fails, and how.
 
 Six faults are described in lesson 7. Where the library can know, it refuses, and the message names the
-argument and both shapes. Where it cannot (a wrong mean is a picture too), the silent failure is measured.
+argument and both shapes. Where it cannot (a wrong mean is a picture too), it is silent, and measured.
 The repaired version stands at the end: VGG16, two LSTM layers, words in, words out.
 """
 
@@ -167,7 +167,7 @@ def test_a_loss_over_padding_is_small_where_nothing_was_learnt(split):
 
 # ── 5 · preprocessing and the encoder ───────────────────────────────────────────────────────────
 def test_without_preprocessing_features_move_and_nothing_is_said(vgg, split):
-    """Raw bytes, red for blue, the other weights' mean: numbers come out, off like another picture's."""
+    """Raw bytes, red for blue, the other weights' mean: numbers come out, as another picture's would."""
     pictures = split.images[:8]
     right = preprocess_keras(pictures, size=64)
     inputs = {

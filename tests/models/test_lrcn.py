@@ -46,7 +46,7 @@ def by_hand(model, regions, tokens):
                 i, f, g, o = np.split(gates, 4)
                 c[k] = sigmoid(f) * c[k] + sigmoid(i) * np.tanh(g)
                 x = h[k] = sigmoid(o) * np.tanh(c[k])
-            out[b, t] = p["W_o.weight"] @ x + p["W_o.bias"]
+            out[b, t] = p["L_o.weight"] @ x + p["L_o.bias"]
     return out
 
 
