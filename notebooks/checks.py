@@ -76,6 +76,86 @@ def _array(what, value, shape):
     return value
 
 
+# ── lesson 11 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("For each word: the smaller of its count here and its greatest count in one reference; then sum.")
+def clipped(ask):
+    the = ["the"] * 7
+    cat = [["the", "cat", "is", "on", "the", "mat"], ["there", "is", "a", "cat", "on", "the", "mat"]]
+    got = ask(list(the), [list(r) for r in cat])
+    _require(got is not None, "it gives None: is there a return?")
+    _require(got != 7, "7 of 7 is unclipped: no reference has seven times 'the'")
+    _require(got != 3, "3 adds up the references; a word may count as often as in the one that has most")
+    _require(got != 1, "'the' stands twice in the first reference: 2, not 1")
+    _require(abs(got - 2 / 7) > 1e-9, "this is p₁ itself; the numerator is asked for")
+    _require(got == 2, f"the paper's example gives 2, not {got}")
+    got = ask(["a", "b", "b", "c"], [["b", "a"], ["b", "b", "b", "d"]])
+    _require(got != 5, "a word counts at most as often as in the candidate")
+    _require(got == 3, f"a b b c against (b a) and (b b b d): 1 + 2 + 0 = 3, not {got}")
+    _require(ask(["a"], [[], ["b"]]) == 0, "a word of no reference counts 0")
+
+
+@exercise("First r, with min over lengths and a key; then 1 where c ≥ r, else exp(1 − r / c).")
+def brevity(ask):
+    got = ask(4, [8])
+    _require(got is not None, "it gives None: is there a return?")
+    _require(
+        not _close(got, np.exp(1 - 4 / 8)), "the ratio is turned round: exp(1 − r/c) with r > c is below 1"
+    )
+    _require(not _close(got, 0.5), "this is c / r; the penalty is exp(1 − r/c)")
+    _require(_close(got, np.exp(-1)), f"c = 4, r = 8: exp(1 − 8/4) = 0.368, not {float(got):.3f}")
+    _require(_close(ask(9, [7]), 1.0), "a candidate longer than r is not punished, and not rewarded")
+    _require(
+        not _close(ask(6, [5, 7]), np.exp(1 - 7 / 6)), "5 and 7 are equally near to 6: the shorter one counts"
+    )
+    _require(_close(ask(6, [5, 7]), 1.0), "5 and 7 are equally near to 6: r = 5, so there is no penalty")
+    near = ask(6, [3, 7, 12])
+    _require(not _close(near, 1.0), "r is the nearest length, 7, not the shortest")
+    _require(not _close(near, np.exp(1 - 12 / 6)), "r is the nearest length, 7, not the longest")
+    _require(
+        _close(near, np.exp(1 - 7 / 6)),
+        "of 3, 7 and 12 the nearest to 6 is 7: neither the mean nor the first",
+    )
+
+
+@exercise("tf · (ln N − ln max(1, df)), with N the number of pictures.")
+def word_weight(ask):
+    got = ask(2, 5, 100)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(not _close(got, np.log(20)), "tf is missing: a word that stands twice weighs twice")
+    _require(not _close(got, -2 * np.log(20)), "the sign is turned round: rare words weigh more")
+    _require(not _close(got, 2 * np.log2(20)), "this is log₂; CIDEr has the natural logarithm")
+    smooth = 2 * (np.log(101 / 6) + 1)
+    _require(not _close(got, smooth), "this is the smooth convention of lesson 4; CIDEr has ln N − ln df")
+    _require(_close(got, 2 * np.log(20)), f"tf 2, df 5, N 100: 2 ln 20 = 5.991, not {float(got):.3f}")
+    with np.errstate(all="ignore"):
+        new = ask(1, 0, 100)
+    _require(np.isfinite(new), "df = 0 gives infinity: a word of no reference counts as if it were in one")
+    _require(_close(new, np.log(100)), "df = 0 counts as 1: ln 100")
+    _require(_close(ask(3, 1, 1), 0.0), "one picture: ln 1 − ln 1 = 0")
+
+
+@exercise("Make sets of both; 2 · |both| / (|a| + |b|), and 0 where they share nothing.")
+def tuples_f1(ask):
+    circle, red, left = ("circle",), ("circle", "red"), ("circle", "left", "square")
+    got = ask([circle, red, ("cross",)], [circle, red, left, ("square",)])
+    _require(got is not None, "it gives None: is there a return?")
+    _require(not _close(got, 2 / 3), "this is the precision alone")
+    _require(not _close(got, 2 / 4), "this is the recall alone")
+    _require(not _close(got, 2 / 5), "this is intersection over union; F1 is 2 · |both| / (|a| + |b|)")
+    _require(not _close(got, 2 / 7), "a factor 2 is missing: F1 of two equal sets is 1")
+    _require(_close(got, 4 / 7), f"two of three match two of four: F1 = 4/7 = 0.571, not {float(got):.3f}")
+    twice = ask([circle, circle, red], [circle])
+    _require(not _close(twice, 2 / 4) and not _close(twice, 1.0), "a tuple that stands twice counts once")
+    _require(
+        _close(twice, 2 / 3),
+        f"(circle) twice and (circle, red) against (circle): 2/3, not {float(twice):.3f}",
+    )
+    for a, b in (([circle], [left]), ([], [circle]), ([], [])):
+        _require(
+            _close(ask(list(a), list(b)), 0.0), "where nothing matches, an empty list too, the score is 0"
+        )
+
+
 # ── lesson 4 ────────────────────────────────────────────────────────────────────────────────────
 @exercise("Count every pair of neighbours, each as often as its word occurs; then the largest count.")
 def best_pair(ask):

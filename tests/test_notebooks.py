@@ -279,6 +279,10 @@ def pairs_of(parts, each=lambda count: count):
     return seen
 
 
+def nearest(c, lengths):
+    return min(lengths, key=lambda n: (abs(n - c), n))
+
+
 def sigma(x):
     return 1 / (1 + np.exp(-x))
 
@@ -295,6 +299,38 @@ def loop(next_word, start, end, most, keep=1):
 
 
 WRONG = {
+    "clipped": [
+        lambda c, rs: len(c),
+        lambda c, rs: sum(min(c.count(w), sum(r.count(w) for r in rs)) for w in set(c)),
+        lambda c, rs: sum(any(w in r for r in rs) for w in set(c)),
+        lambda c, rs: sum(min(c.count(w), max(r.count(w) for r in rs)) for w in set(c)) / len(c),
+        lambda c, rs: sum(max(r.count(w) for r in rs) for w in set(c)),
+        lambda c, rs: None,
+    ],
+    "brevity": [
+        lambda c, n: np.exp(1 - c / nearest(c, n)),
+        lambda c, n: min(1, c / nearest(c, n)),
+        lambda c, n: np.exp(1 - nearest(c, n) / c),
+        lambda c, n: min(1, np.exp(1 - min(n) / c)),
+        lambda c, n: min(1, np.exp(1 - max(n) / c)),
+        lambda c, n: min(1, np.exp(1 - min(n, key=lambda k: (abs(k - c), -k)) / c)),
+    ],
+    "word_weight": [
+        lambda tf, df, n: np.log(n / max(df, 1)),
+        lambda tf, df, n: tf * np.log(max(df, 1) / n),
+        lambda tf, df, n: tf * np.log2(n / max(df, 1)),
+        lambda tf, df, n: tf * (np.log((1 + n) / (1 + df)) + 1),
+        lambda tf, df, n: tf * (np.log(n) - np.log(np.float64(df))),
+        lambda tf, df, n: tf * np.log(n / (df or 2)),
+    ],
+    "tuples_f1": [
+        lambda a, b: len({*a} & {*b}) / max(len({*a}), 1),
+        lambda a, b: len({*a} & {*b}) / max(len({*b}), 1),
+        lambda a, b: len({*a} & {*b}) / max(len({*a} | {*b}), 1),
+        lambda a, b: len({*a} & {*b}) / max(len({*a}) + len({*b}), 1),
+        lambda a, b: 2 * sum(t in b for t in a) / max(len(a) + len(b), 1),
+        lambda a, b: None,
+    ],
     "best_pair": [
         lambda p: max(pairs_of(p, lambda n: 1), key=pairs_of(p, lambda n: 1).get),
         lambda p: (lambda s: min(s, key=lambda k: (s[k], k)))(pairs_of(p)),

@@ -1,8 +1,8 @@
 """Does attention look at the thing? Maps scored against masks, each score beside what chance would get.
 
-Maps are non-negative weights over a grid; masks say which pixels belong to the object that is spoken of. A mask
-may be finer than the map (64 × 64 pixels, 8 × 8 cells): each cell's weight is then spread evenly over its pixels,
-so that nothing is decided by which pixel of a cell one calls its place.
+Maps are non-negative weights over a grid; masks say which pixels belong to the object that is spoken of. A
+mask may be finer than the map (64 × 64 pixels, 8 × 8 cells): each cell's weight is then spread evenly over
+its pixels, so that nothing is decided by which pixel of a cell one calls its place.
 
 Chance is exact, with no sampling: what a map that knows nothing (uniform) gets. A map with ties gets the mean
 over all ways to break them; so a uniform map scores chance to the last digit.
