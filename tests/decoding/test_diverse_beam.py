@@ -97,6 +97,26 @@ def test_diversity_is_not_in_the_scores():
             assert h.log_p == pytest.approx(tree.log_p(b, [*h.tokens, END] if h.finished else h.tokens))
 
 
+def test_watching_counts_the_hypotheses_of_all_groups():
+    """The place of a parent is among all of the picture's hypotheses: its words so far end where it says."""
+    tree = Tree(2, V, T, seed=5)
+    steps, said = [], []
+    diverse_beam_search(
+        tree.step, tree.begin([0, 1]), 2, START, END, T, 4, 2, 0.5, early_stopping=False,
+        watch=lambda *x: steps.append(x),
+    )  # fmt: skip
+    for t, (parent, word, log_p) in enumerate(steps):
+        before, said = said, [[None] * 4 for _ in range(2)]
+        for b in range(2):
+            for place in range(4):
+                if log_p[b, place] == -np.inf:
+                    continue
+                whole = [*(before[b][parent[b, place]] if t else []), int(word[b, place])]
+                said[b][place] = whole
+                assert log_p[b, place] == pytest.approx(tree.log_p(b, whole))
+    assert len(steps) == T
+
+
 @pytest.mark.parametrize(
     "options, message",
     [

@@ -36,8 +36,8 @@ RULES = {"min_length": 1, "no_repeat_ngram": 2}
             lambda *x: first(beam_search(*x, 4, 0.6, **RULES)),
         ),
         (
-            {"method": "diverse", "width": 4, "groups": 2, "diversity": 0.3, "length_penalty": 0.6},
-            lambda *x: first(diverse_beam_search(*x, 4, 2, 0.3, 0.6, **RULES)),
+            {"method": "diverse", "width": 4, "groups": 2, "diversity": 0.0, "length_penalty": 4.0},
+            lambda *x: first(diverse_beam_search(*x, 4, 2, 0.0, 4.0, **RULES)),
         ),
         (
             {"method": "sample", "temperature": 0.8, "top_k": 3, "top_p": 0.9},
