@@ -97,3 +97,19 @@ def test_nets_that_see_time_pass_a_bag_of_frames():
                for name, e in (("bag", 4), ("r2plus1d", 12))}  # fmt: skip
     assert abs(figures["bag"]["arrow"] - 0.5) < 0.02 and figures["bag"]["event"] <= 0.51
     assert figures["r2plus1d"]["arrow"] >= 0.9 and abs(figures["r2plus1d"]["shuffled"] - 0.5) < 0.12
+
+
+def test_c3d_hands_signals_on():
+    """Begun for ReLUs: no layer loses the signal's size, whose square six small layers would cut by 6⁶."""
+    from mmscratch import Generator, tensor
+
+    net = task.MODELS["c3d"](8, 16, Generator(0))
+    assert not any(p.detach().numpy().any() for p in net.parameters() if p.ndim == 1)
+    x = tensor(np.random.default_rng(0).normal(size=(2, 3, 8, 16, 16)).astype(np.float32))
+    for name in net.convolutions:
+        before, x = (x * x).mean().item(), getattr(net, name[1])(x)
+        assert 0.5 < (x * x).mean().item() / before < 1.5, name
+    h = tensor(np.random.default_rng(1).normal(size=(500, net.flat)).astype(np.float32))
+    for layer in (net.fc6, net.fc7):
+        before, h = (h * h).mean().item(), layer(h)
+        assert 0.5 < (h * h).mean().item() / before < 1.7
