@@ -30,6 +30,7 @@ STOREYS = {
     "mmscratch.decoding": 5,
     "mmscratch.representations": 5,
     "mmscratch.models": 6,
+    "mmscratch.ranking": 6,
     "mmscratch.tasks": 7,
     "mmscratch.__main__": 8,
 }
