@@ -5,12 +5,16 @@ import dataclasses
 import numpy as np
 
 from ..autograd import no_grad
+from ..data import scenes
+from ..data.batches import pad
 from ..data.vocabulary import Vocabulary
+from ..metrics.attention import attention_iou, mass_inside, pointing_game
 from ..metrics.captions import score_captions
 from ..tensor import Tensor
 from .caption_model import describe
+from .figures import attention_grid
 
-__all__ = ["Likelihood", "derangement", "judge", "likelihood", "preference"]
+__all__ = ["Likelihood", "attention", "derangement", "judge", "likelihood", "preference"]
 
 
 @dataclasses.dataclass
@@ -91,8 +95,50 @@ def judge(model, vocabulary, checked, trained, seed=0, options=None):
             for part, value in checked.truth(sentences).items():
                 if value == value:  # no relation was stated: no rate, rather than NaN
                     figures[f"truth rate: {part}{name}"] = float(value)
+        graphs = scenes.spice(said, references=checked.captions, lang=checked.lang)
+        figures["SPICE"] = float(graphs["SPICE"])
+        figures |= attention(model, vocabulary, checked, seen)
     if checked.false_captions is not None:
         figures |= preference(model, vocabulary, checked, regions, others)
+    return figures
+
+
+def attention(model, vocabulary, split, seen):
+    """How well attention finds the object that a word of the first caption speaks of; empty where it cannot.
+
+    Of each caption's words that mention an object, given the words before: pointing game, mass inside and IoU
+    (above half the maximum), each beside its chance, that of a map that knows nothing. The first such word is
+    apart: nothing said before it tells which object it is going to be.
+    """
+    maps, masks, first = [], [], []
+    for start in range(0, len(split), 256):
+        some = range(start, min(start + 256, len(split)))
+        tokens, _ = pad([vocabulary.encode(split.captions[i][0]) for i in some], Vocabulary.pad)
+        regions, cells = (part[some.start : some.stop] for part in seen)
+        with no_grad():
+            _, alpha = model.decoder(Tensor(np.ascontiguousarray(regions)), Tensor(tokens))
+        if alpha is None or split.links is None:
+            return {}
+        for i, weights, where in zip(some, alpha.numpy(), cells, strict=True):
+            grids, objects = attention_grid(weights, where, model.grid), scenes.masks(split.scenes[i])
+            spoken = [t for t, k in enumerate(split.links[i][0]) if k >= 0]
+            maps += [grids[t] for t in spoken]
+            masks += [objects[split.links[i][0][t]] for t in spoken]
+            first += [t == spoken[0] for t in spoken]
+    if not maps or scenes.SIDE % model.grid:
+        return {}
+    maps, masks, first = np.stack(maps), np.stack(masks), np.array(first)
+    figures = {}
+    for words, chosen in (("", ~first), (", first word of a caption", first)):
+        if chosen.any():
+            for name, score in (
+                ("pointing", pointing_game),
+                ("mass inside", mass_inside),
+                ("IoU", attention_iou),
+            ):
+                found = score(maps[chosen], masks[chosen])
+                figures[f"attention: {name}{words}"] = found.mean
+                figures[f"attention: {name}{words}, chance"] = found.mean_chance
     return figures
 
 
