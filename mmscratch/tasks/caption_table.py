@@ -22,8 +22,9 @@ from ..decoding import SearchOptions
 from ..train import read_journal
 from .caption_data import load_split
 from .caption_judge import judge
-from .caption_model import load_model
-from .captioning import train
+from .caption_model import describe, load_model
+from .captioning import LONGEST, train
+from .figures import caption_figure
 from .run import Run, RunError, write_json
 
 __all__ = ["figures_of", "main", "summarise"]
@@ -102,6 +103,9 @@ def main(arguments=None) -> int:
     parser.add_argument("--splits", nargs="+", default=list(SPLITS), metavar="NAME")
     parser.add_argument("--beam", type=int, default=3, metavar="WIDTH")
     parser.add_argument("--json", metavar="FILE", help="all figures of all seeds")
+    parser.add_argument(
+        "--figure", metavar="PNG", help="word by word, where the first run of each row looked"
+    )
     args = parser.parse_args(arguments)
     try:
         return _run(args)
@@ -114,7 +118,7 @@ def _run(args):
     if args.seeds < 1:
         raise RunError("--seeds", f"expected at least 1, got {args.seeds}")
     print(f"{'':34} {'split':12}" + "".join(f"{column:>16}" for column in COLUMNS), flush=True)
-    record = {}
+    record, shown = {}, []
     for item in args.vary:
         settings = [*args.set, *filter(None, item.split(","))]
         runs = [run_of(args.out, args.data, settings, seed) for seed in range(args.seeds)]
@@ -124,7 +128,28 @@ def _run(args):
             print(lines_of(item or "default", split, summarise(found)), flush=True)
             if args.json:
                 write_json(args.json, record)
+        shown.append((item or "default", runs[0]))
+    if args.figure:
+        draw(args.figure, shown, args.splits[0])
     return 0
+
+
+def draw(path, shown, split, pictures=3):
+    """The first pictures of a split, each as every run describes it: shown is (title, run) pairs."""
+    images, captions, looks, titles = [], [], [], []
+    for title, run in shown:
+        model, vocabulary, _ = load_model(run)
+        checked = load_split(run.data, split)
+        few = checked.floats()[:pictures]
+        words, _, where = describe(model, vocabulary, model.encode(few), max_length=LONGEST, seed=run.seed)
+        told = checked.judge(words, range(pictures))
+        images.append(checked.images[:pictures])
+        captions.append(words)
+        looks.append(where)
+        titles.append([f"{title.rpartition('=')[2] or title}: {str(true).lower()}" for true in told])
+    order = [(r, i) for i in range(pictures) for r in range(len(shown))]  # the same picture, run by run
+    rows = [[part[r][i] for r, i in order] for part in (images, captions, looks, titles)]
+    return caption_figure(path, *rows)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 
 __all__ = ["attention_grid", "caption_figure", "caption_page"]
 
+COLOURS = {"true": "#17692b", "false": "#aa1111"}
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>
@@ -59,7 +60,8 @@ def caption_figure(path, images, captions, attention, judgements=None):
 
     Shapes     images: N arrays (H, W, 3) uint8; captions: N lists of words;
                attention: N arrays (words, g, g), None of a model that does not look word by word;
-               judgements: N strings shown under the pictures, or None
+               judgements: N strings shown over the pictures, green or red where they end with true or
+               false; or None
     """
     import matplotlib
 
@@ -85,9 +87,7 @@ def caption_figure(path, images, captions, attention, judgements=None):
             )
             axis.set_title(word, fontsize=10, pad=3)
     for row, judgement in zip(axes, judgements or [""] * len(images), strict=True):
-        row[0].set_title(
-            judgement, fontsize=9, pad=3, color={"true": "#17692b", "false": "#aa1111"}.get(judgement, "k")
-        )
+        row[0].set_title(judgement, fontsize=9, pad=3, color=COLOURS.get(judgement.rpartition(" ")[2], "k"))
     figure.tight_layout(pad=0.3)
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)
