@@ -74,7 +74,7 @@ def test_beginning_with_frequencies_begins_better():
     plain, _, vocabulary = loader_of(attention_supervision=0)
     begun, model, _ = loader_of(attention_supervision=0, unigram_bias=True)
     losses = [loader.loss(next(iter(loader.batches))).item() for loader in (plain, begun)]
-    assert losses[1] < losses[0] - 0.1 < np.log(len(vocabulary))
+    assert losses[1] < losses[0] - 0.1
     assert model.decoder.L_o.bias.detach().numpy().argmin() in (Vocabulary.pad, Vocabulary.start, 3)
 
 
