@@ -88,10 +88,8 @@ print("the library:", np.round(metrics.bleu_per_image(candidates[:1], references
 # %%
 said, meant = "a cross above a red circle", ["there is a green cross above a circle"]
 for smoothing in ("none", "coco", "add-one"):
-    print(
-        f"BLEU-4 of one sentence, smoothing {smoothing:8}",
-        f"{metrics.sentence_bleu(said, meant, smoothing=smoothing):.6f}",
-    )
+    value = metrics.sentence_bleu(said, meant, smoothing=smoothing)
+    print(f"BLEU-4 of one sentence, smoothing {smoothing:8} {value:.6f}")
 each = [b[3] for b in metrics.bleu_per_image(candidates, references)]
 print(f"200 pictures: BLEU-4 of the corpus {metrics.corpus_bleu(candidates, references)[3]:.4f},",
       f"mean over sentences {np.mean(each):.4f}, sentences at 0: {np.mean(np.array(each) < 1e-3):.0%}")  # fmt: skip

@@ -8,20 +8,21 @@ both         {"IMAGE": ["caption", …]}                                 what th
              {"hypotheses": {…}, "references": {…}}                    one file with both
              a folder with hyp.txt and ref*.txt                        both
 
-Image ids may be numbers in one file and strings in another: 42 and "42" are the same image.
+Image ids may be numbers in one file and strings in another: 42 and "42" are the same image. A file with both
+may hold its captions cut into words too, under the same names with _tokenized: then those words are taken.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import DataError
 from .files import field, read_json, read_text, require_folder
 
-__all__ = ["ScoredCaptions", "load_scored_captions", "read_candidates", "read_references"]
+__all__ = ["ScoredCaptions", "load_scored_captions"]
 
 Captions = dict[str, list[str]]  # the id of an image, as a string → its captions
 
@@ -32,22 +33,23 @@ class ScoredCaptions:
 
     ids          as the candidates' file has them
     unscored     how many images have references but no candidate
-    plain_text   the candidates came from a text file, whose words stand between spaces already
+    words        the words stand between spaces already: text files, and captions that were given _tokenized
     """
 
     ids: list
     candidates: list[str]
     references: list[list[str]]
     unscored: int
-    plain_text: bool
+    words: bool
 
 
 def load_scored_captions(
-    candidates: str | os.PathLike, references: Sequence[str | os.PathLike] = ()
+    candidates: str | os.PathLike, references: Sequence[str | os.PathLike] = (), as_written: bool = False
 ) -> ScoredCaptions:
     """Read candidates and references, and bring them together by image.
 
     references   none: they are in the file (or folder) of the candidates
+    as_written   take the captions themselves even where the file has them _tokenized
     Errors       DataError, one line that names the file: not one of the formats, an image twice, a candidate
                  without reference, two text files of different length
     """
@@ -56,20 +58,36 @@ def load_scored_captions(
         if references:
             raise DataError(path, "is a folder, which holds its own references; expected a file")
         path, references = _folder(path)
-    ids, said = read_candidates(path)
-    meant = read_references(references or [path])
-    if path.suffix == ".txt" and all(Path(p).suffix == ".txt" for p in references):
+    records = {p: None if p.suffix == ".txt" else read_json(p) for p in [path, *map(Path, references)]}
+    if not references and not _has_both(records[path]):
+        raise DataError(path, "holds no references: they are expected in files of their own")
+    references = [Path(p) for p in references] or [path]
+    words = not as_written and all(_has_both(r, "_tokenized") for r in records.values())
+    end = "_tokenized" if words else ""
+    ids, said = _candidates(path, records[path], end)
+    meant = _references(records, references, end)
+    if all(record is None for record in records.values()):
         _same_lines(path, said, references, meant)
     for key in said:
         if not meant.get(key):
-            raise DataError(references[0] if references else path, f"has no reference for image {key}")
+            raise DataError(references[0], f"has no reference for image {key}")
     return ScoredCaptions(
         list(ids.values()),
         [captions[0] for captions in said.values()],
         [meant[key] for key in said],
         sum(bool(captions) and key not in said for key, captions in meant.items()),
-        path.suffix == ".txt",
+        words or records[path] is None,
     )
+
+
+def _has_both(record, end: str = "") -> bool:
+    """Does a file hold candidates and references; with end "_tokenized", both cut into words?"""
+    if not isinstance(record, dict):
+        return False
+    if {f"hypotheses{end}", f"references{end}"} <= record.keys():
+        return True
+    images, names = record.get("images"), {f"candidate{end}", f"references{end}"}
+    return isinstance(images, list) and all(isinstance(i, dict) and names <= i.keys() for i in images)
 
 
 def _folder(path: Path) -> tuple[Path, list[Path]]:
@@ -87,13 +105,15 @@ def _same_lines(path: Path, said: Captions, references: Sequence, meant: Caption
         )
 
 
-def read_candidates(path: str | os.PathLike) -> tuple[dict[str, object], Captions]:
-    """({id as string: id}, {id as string: [caption]}); every image once, one caption each."""
-    path = Path(path)
-    if path.suffix == ".txt":
-        rows = [(n, line) for n, line in enumerate(_lines(path), start=1)]
+def _candidates(path: Path, record, end: str = "") -> tuple[dict[str, object], Captions]:
+    """({id as string: id}, {id as string: [caption]}); every image once, one caption each.
+
+    record   what the JSON file holds; None for a text file
+    """
+    if record is None:
+        rows: list = list(enumerate(_lines(path), start=1))
     else:
-        rows = _rows(read_json(path), path, "candidate")
+        rows = _rows(record, path, "candidate", end)
     ids: dict[str, object] = {}
     captions: Captions = {}
     for image, caption in rows:
@@ -105,17 +125,17 @@ def read_candidates(path: str | os.PathLike) -> tuple[dict[str, object], Caption
     return ids, captions
 
 
-def read_references(paths: Sequence[str | os.PathLike]) -> Captions:
+def _references(records: Mapping[Path, object], paths: Sequence[Path], end: str = "") -> Captions:
     """{id as string: captions}; of several files the captions of an image are put together."""
     found: Captions = {}
     lengths: dict[int, str] = {}
-    for path in map(Path, paths):
-        if path.suffix == ".txt":
+    for path in paths:
+        if records[path] is None:
             lines = _lines(path)
             lengths.setdefault(len(lines), str(path))
-            rows = list(enumerate(lines, start=1))
+            rows: list = list(enumerate(lines, start=1))
         else:
-            rows = _rows(read_json(path), path, "reference")
+            rows = _rows(records[path], path, "reference", end)
         for image, caption in rows:
             several = found.setdefault(str(image), [])
             if caption:
@@ -133,7 +153,7 @@ def _lines(path: Path) -> list[str]:
     return [line.strip() for line in (lines[:-1] if lines[-1] == "" else lines)]
 
 
-def _rows(record, path: Path, role: str) -> list[tuple[object, str]]:
+def _rows(record, path: Path, role: str, end: str) -> list[tuple[object, str]]:
     """(image id, caption) for each candidate, or each reference, of a JSON file."""
     if isinstance(record, list):
         return _annotations(record, path, "")
@@ -143,9 +163,9 @@ def _rows(record, path: Path, role: str) -> list[tuple[object, str]]:
         return _coco(record, path)
     images = record.get("images")
     if isinstance(images, list):
-        return _together(images, path, role)
+        return _together(images, path, role, end)
     if isinstance(record.get("hypotheses"), dict):
-        name = "hypotheses" if role == "candidate" else "references"
+        name = ("hypotheses" if role == "candidate" else "references") + end
         return _mapping(field(record, name, dict, path, "the file"), path)
     return _mapping(record, path)
 
@@ -176,7 +196,7 @@ def _coco(record: dict, path: Path) -> list[tuple[object, str]]:
     return rows
 
 
-def _together(images: list, path: Path, role: str) -> list[tuple[object, str]]:
+def _together(images: list, path: Path, role: str, end: str) -> list[tuple[object, str]]:
     """[{"image_id", "candidate", "references"}]."""
     rows, seen = [], set()
     for k, image in enumerate(images):
@@ -186,10 +206,10 @@ def _together(images: list, path: Path, role: str) -> list[tuple[object, str]]:
             raise DataError(path, f"has image {key} twice")
         seen.add(str(key))
         if role == "candidate":
-            rows.append((key, field(image, "candidate", str, path, where).strip()))
+            rows.append((key, field(image, f"candidate{end}", str, path, where).strip()))
         else:
-            several = field(image, "references", list, path, where)
-            rows += [(key, _text(r, path, f"{where}.references[{j}]")) for j, r in enumerate(several)]
+            several = field(image, f"references{end}", list, path, where)
+            rows += [(key, _text(r, path, f"{where}.references{end}[{j}]")) for j, r in enumerate(several)]
     return rows
 
 

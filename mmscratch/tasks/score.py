@@ -31,7 +31,8 @@ def score_files(candidates, references=(), metrics=None, tokenizer=None, per_ima
     """Score a file of captions; see ``data.caption_files`` for the formats.
 
     metrics     names of metrics; "METEOR_lite,CIDEr" is two; None: all but CIDEr_plain
-    tokenizer   words, ptb or space; None: words, and space for text files, which nlg-eval reads so
+    tokenizer   words, ptb or space; None: words, and space for what is cut into words already: text files,
+                which nlg-eval reads so, and captions that the file gives _tokenized
     Errors      RunError for an unknown metric; DataError for files
     """
     names = [name for part in metrics or () for name in part.split(",") if name]
@@ -39,8 +40,8 @@ def score_files(candidates, references=(), metrics=None, tokenizer=None, per_ima
         chosen = chosen_metrics(names if metrics else None)
     except ValueError as e:
         raise RunError("--metrics", str(e).removeprefix("metrics: ")) from None
-    found = load_scored_captions(candidates, references)
-    tokenizer = tokenizer or ("space" if found.plain_text else DEFAULT_TOKENIZER)
+    found = load_scored_captions(candidates, references, as_written=tokenizer is not None)
+    tokenizer = tokenizer or ("space" if found.words else DEFAULT_TOKENIZER)
     pair = found.candidates, found.references
     notes = [f"{len(found.ids)} images, tokenizer {tokenizer}"]
     if found.unscored:

@@ -74,7 +74,7 @@ def test_nlg_evals_own_figures(score, form):
 
 
 @needs_data
-@pytest.mark.parametrize("form", ["as it is", "raw", "tokenized"])
+@pytest.mark.parametrize("form", ["as it is", "as written", "raw", "tokenized"])
 def test_coco_examples_figures(score, tmp_path, form):
     path = DATA / "coco_fakecap_subset.json"
     data = json.loads(path.read_text())
@@ -82,8 +82,8 @@ def test_coco_examples_figures(score, tmp_path, form):
     files = coco_files(
         tmp_path, {i["image_id"]: (i["candidate" + end], i["references" + end]) for i in data["images"]}
     )
-    files = [path] if form == "as it is" else [files[0], "--references", files[1]]
-    found = score(*files, "--per-image")
+    files = [path] if form.startswith("as") else [files[0], "--references", files[1]]
+    found = score(*files, "--per-image", *(["--tokenizer", "words"] if form == "as written" else []))
     want = data["corpus_scores_reference_code_on_this_subset"]
     close({name: found[name] for name in want}, want, 1e-6)
     for image, row in zip(data["images"], found["per_image"], strict=True):
@@ -135,6 +135,22 @@ def test_every_format_gives_the_same(score, tmp_path):
         ["a red ball", "the ball"],
         ["Two dogs!", "dogs", "a dog"],
     ]
+
+
+def test_words_given_by_the_file_are_taken_unless_a_tokenizer_is_named(tmp_path):
+    images = [{"image_id": 1, "candidate": "A b!", "references": ["A-b."], "candidate_tokenized": "x y",
+               "references_tokenized": ["y", "z"]}]  # fmt: skip
+    path = write(tmp_path / "both.json", {"images": images})
+    found = load_scored_captions(path)
+    assert (found.candidates, found.references, found.words) == (["x y"], [["y", "z"]], True)
+    found = load_scored_captions(path, as_written=True)
+    assert (found.candidates, found.references, found.words) == (["A b!"], [["A-b."]], False)
+    one = write(tmp_path / "one.json", [{"image_id": 1, "caption": "c"}])
+    assert load_scored_captions(one, [path]).references == [["A-b."]]
+    both = {"hypotheses": {"1": ["A"]}, "references": {"1": ["B"]}}
+    both |= {"hypotheses_tokenized": {"1": ["a"]}, "references_tokenized": {"1": ["b"]}}
+    found = load_scored_captions(write(tmp_path / "debug.json", both))
+    assert (found.candidates, found.references, found.words) == (["a"], [["b"]], True)
 
 
 def test_metrics_may_be_chosen(score, tmp_path):
@@ -212,7 +228,9 @@ def test_bad_text_and_options(refusal, tmp_path):
     assert "no such file" in refusal(tmp_path / "none.json", "--references", said)
     assert "without hyp.txt and ref*.txt" in refusal(tmp_path)
     assert "holds its own references" in refusal(tmp_path, "--references", said)
+    assert "holds no references" in refusal(said)
     results, annotations = coco_files(tmp_path, IMAGES)
+    assert "holds no references" in refusal(results) and "holds no references" in refusal(annotations)
     assert "METEOR_lite does without" in refusal(results, "--references", annotations, "--metrics", "METEOR")
     write(tmp_path / "empty.txt", "\n\n")
     with pytest.raises(DataError, match="no reference"):
