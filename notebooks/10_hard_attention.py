@@ -298,12 +298,11 @@ print(f"CIDEr-D of {' '.join(sentence)!r}: {whole:.2f}; with its last word missi
 print("truth:", make_reward("truth", test)([sentence, sentence[:-1]], [0, 0]))
 
 # %% [markdown]
-# Both start from the same short training on words. Every 15 steps the validation pictures are described by *drawn*
+# Both start from the soft captioner of section 3, which has learnt from words. Every 15 steps the validation pictures are described by *drawn*
 # captions, and both rewards are read off, whichever is being trained.
 
 # %%
-settings = CaptionSettings(steps=120, batch_size=64, hidden=48, embedding=32, attention=32)
-captioner = train_attention("soft", vocabulary, settings, train, seed=0)
+captioner = looking["soft"]
 begun = captioner.state_dict()
 own = SelfCriticalSettings(steps=60, pictures=32, samples=4, lr=1e-3, validate_every=15)
 judges = {name: parts["val"] for name, parts in reward.items()}
@@ -324,8 +323,8 @@ for name in ("cider", "truth"):
 figure, axes = plt.subplots(1, 3, figsize=(11, 3))
 for ax, key, title in zip(
     axes,
-    ("cider, drawn", "truth, drawn", "words"),
-    ("CIDEr-D of drawn captions", "truth of drawn captions", "words a caption"),
+    ("cider, drawn", "truth, drawn", "different captions"),
+    ("CIDEr-D of drawn captions", "truth of drawn captions", "different greedy captions"),
     strict=True,
 ):
     for name, colour in (("cider", RED), ("truth", GREEN)):

@@ -66,7 +66,7 @@ print("and their spread ", samples.std(axis=0).round(2))
 baselines = np.linspace(-9, 1, 101)
 
 
-def variance(b):
+def noise(b):
     """Total variance of (f(s) − b)(onehot(s) − α), exactly: four outcomes with their probabilities."""
     each = (f - b)[:, None] * scores
     return (alpha @ each**2 - (alpha @ each) ** 2).sum()
@@ -74,23 +74,23 @@ def variance(b):
 
 mean = alpha @ f
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.2))
-axes[0].plot(baselines, [variance(b) for b in baselines], color=GREY)
+axes[0].plot(baselines, [noise(b) for b in baselines], color=GREY)
 for b, name, colour in ((0.0, "no baseline", RED), (mean, "b = E[f]", GREEN)):
-    axes[0].plot(b, variance(b), "o", color=colour, label=name)
+    axes[0].plot(b, noise(b), "o", color=colour, label=name)
     n = np.arange(1, 3001)
     each = (f[s[: 40 * 3000]] - b)[:, None] * scores[s[: 40 * 3000]]
     running = each.reshape(40, 3000, 4).cumsum(axis=1) / n[:, None]
     error = np.sqrt(((running - exact) ** 2).sum(axis=2).mean(axis=0))
     axes[1].loglog(n, error, color=colour)
-    axes[1].loglog(n, np.sqrt(variance(b) / n), ":", color=colour)
+    axes[1].loglog(n, np.sqrt(noise(b) / n), ":", color=colour)
 axes[0].set(xlabel="baseline b", ylabel="variance of one sample")
 axes[0].legend(frameon=False)
 axes[1].set(xlabel="samples", ylabel="error of the mean", title="dotted: σ/√n")
 axes[1].axhline(np.sqrt((exact**2).sum()), color="k", lw=0.8)
-axes[1].text(1.1, np.sqrt((exact**2).sum()) * 1.15, "length of the gradient", fontsize=8)
+axes[1].text(3000, np.sqrt((exact**2).sum()) * 1.15, "length of the gradient", fontsize=8, ha="right")
 plt.tight_layout()
 plt.show()
-print(f"with b = E[f] the variance is {variance(0) / variance(mean):.1f} times smaller")
+print(f"with b = E[f] the variance is {noise(0) / noise(mean):.1f} times smaller")
 
 # %% [markdown]
 # 右图：没有基线时，要达到同样的精度，需要十几倍的样本。左图还说明：基线若猜得离谱，反而会*更糟*。
@@ -172,14 +172,14 @@ print(f"total variance falls by a factor of {spread(without).sum() / spread(with
 # %%
 n = 4000
 limit = NormalDist().inv_cdf(1 - 0.01 / 2 / len(exact))
-error = np.sqrt(np.maximum(spread(without), 1e-30) / n)
+error = np.sqrt(np.maximum(spread(with_mean), 1e-30) / n)
 figure, ax = plt.subplots(figsize=(7, 3.2))
 for weight, name, colour in (
     (1.0, "the loss", GREEN),
     (-1.0, "sign of the reward", RED),
     (0.0, "no second term", GREY),
 ):
-    model.generator, model.baseline.data = mm.Generator(7), np.asarray(0.0)
+    model.generator, model.baseline.data = mm.Generator(7), np.asarray(p_s @ log_y)
     sampled = gradient(model.bound_loss(*copies(n), pad=0, reward_weight=weight)[0])
     z = np.sort(np.abs(sampled - exact)[error > 1e-12] / error[error > 1e-12])
     ax.semilogy(z, color=colour, label=name)
@@ -266,11 +266,10 @@ print(f"CIDEr-D of {' '.join(sentence)!r}: {whole:.2f}; with its last word missi
 print("truth:", make_reward("truth", test)([sentence, sentence[:-1]], [0, 0]))
 
 # %% [markdown]
-# 两次训练从同一个短暂的文字训练出发。每 15 步，用*抽样*的描述来描述验证集图片，两种奖励都读出来，不管正在训练的是哪一种。
+# 两次训练都从第 3 节的软注意力模型出发，它已经从文字学过。每 15 步，用*抽样*的描述来描述验证集图片，两种奖励都读出来，不管正在训练的是哪一种。
 
 # %%
-settings = CaptionSettings(steps=120, batch_size=64, hidden=48, embedding=32, attention=32)
-captioner = train_attention("soft", vocabulary, settings, train, seed=0)
+captioner = looking["soft"]
 begun = captioner.state_dict()
 own = SelfCriticalSettings(steps=60, pictures=32, samples=4, lr=1e-3, validate_every=15)
 judges = {name: parts["val"] for name, parts in reward.items()}
@@ -291,8 +290,8 @@ for name in ("cider", "truth"):
 figure, axes = plt.subplots(1, 3, figsize=(11, 3))
 for ax, key, title in zip(
     axes,
-    ("cider, drawn", "truth, drawn", "words"),
-    ("CIDEr-D of drawn captions", "truth of drawn captions", "words a caption"),
+    ("cider, drawn", "truth, drawn", "different captions"),
+    ("CIDEr-D of drawn captions", "truth of drawn captions", "different greedy captions"),
     strict=True,
 ):
     for name, colour in (("cider", RED), ("truth", GREEN)):
