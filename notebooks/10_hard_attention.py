@@ -295,7 +295,7 @@ sentence = test.captions[0][0]
 judge = make_reward("cider", test, train)
 broken, whole = judge([sentence[:-1], sentence], [0, 0])
 print(f"CIDEr-D of {' '.join(sentence)!r}: {whole:.2f}; with its last word missing: {broken:.2f}")
-print("truth:", make_reward("truth", test)([sentence, sentence[:-1]], [0, 0]))
+print("truth:", make_reward("truth", test, train)([sentence, sentence[:-1]], [0, 0]))
 
 # %% [markdown]
 # Both start from the soft captioner of section 3, which has learnt from words. Every 15 steps the validation pictures are described by *drawn*

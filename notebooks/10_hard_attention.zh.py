@@ -263,7 +263,7 @@ sentence = test.captions[0][0]
 judge = make_reward("cider", test, train)
 broken, whole = judge([sentence[:-1], sentence], [0, 0])
 print(f"CIDEr-D of {' '.join(sentence)!r}: {whole:.2f}; with its last word missing: {broken:.2f}")
-print("truth:", make_reward("truth", test)([sentence, sentence[:-1]], [0, 0]))
+print("truth:", make_reward("truth", test, train)([sentence, sentence[:-1]], [0, 0]))
 
 # %% [markdown]
 # 两次训练都从第 3 节的软注意力模型出发，它已经从文字学过。每 15 步，用*抽样*的描述来描述验证集图片，两种奖励都读出来，不管正在训练的是哪一种。
