@@ -316,12 +316,12 @@ for name in ("cider", "truth"):
     captioner.load_state_dict(begun)
     curves[name] = [rewarded(captioner, vocabulary, val, judges)]
 
-    def note(curve=curves[name]):
+    def keep_point(curve=curves[name]):
         """One more point of the curve."""
         curve.append(rewarded(captioner, vocabulary, val, judges))
         return curve[-1]
 
-    go_on(captioner, vocabulary, train, reward[name]["train"], own, seed=0, validate=note)
+    go_on(captioner, vocabulary, train, reward[name]["train"], own, seed=0, validate=keep_point)
     said[name] = describe(captioner, vocabulary, val.floats()[:4], max_length=20)[0]
 
 # %%
