@@ -572,6 +572,74 @@ def cepstrum(ask):
     _require(_close(few, right[:2]), "count says how many are kept, M stays the length of m")
 
 
+# ── lesson 10 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("np.cumsum(alpha) is the sum so far; count the regions at which it does not exceed u yet.")
+def choose_region(ask):
+    alpha = np.array([0.25, 0.5, 0.0, 0.25])
+    got = ask(alpha.copy(), 0.5)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0 and got == int(got), f"return one whole number, the region; got {got!r}")
+    _require(
+        ask(alpha.copy(), 0.1) != 1 or ask(alpha.copy(), 0.9) != 1, "always the likeliest: that draws nothing"
+    )
+    _require(ask(alpha.copy(), 0.1) == 0, "u = 0.1 is below the first 0.25: region 0")
+    _require(got == 1, f"u = 0.5 lies between 0.25 and 0.75: region 1, not {got}")
+    _require(
+        ask(alpha.copy(), 0.75) != 2,
+        "region 2 has probability 0 and must never be drawn: exceeds, not reaches",
+    )
+    _require(ask(alpha.copy(), 0.75) == 3, "at u = 0.75 the sum so far exceeds u at region 3 first")
+    _require(ask(alpha.copy(), 0.25) == 1, "at u = 0.25 exactly it is region 1: the sum has to exceed u")
+
+
+@exercise("One row a sample: (f[s] − b)[:, None] · (np.eye(R)[s] − alpha); then the mean over the rows.")
+def score_gradient(ask):
+    alpha, f = np.array([0.5, 0.3, 0.2]), np.array([1.0, -2.0, 4.0])
+    s, b = np.array([0, 2, 2, 1, 0]), 0.5
+    g = _array("s (5,)", ask(alpha.copy(), f.copy(), s.copy(), b), (3,))
+    hot = np.eye(3)[s]
+    right = ((f[s] - b)[:, None] * (hot - alpha)).mean(0)
+    _require(not _close(g, right * 5), "this is the sum over the samples; their mean is asked for")
+    _require(not _close(g, -right), "the sign is turned round: onehot(s) − α, not α − onehot(s)")
+    _require(not _close(g, (f[s][:, None] * (hot - alpha)).mean(0)), "the baseline b is not subtracted")
+    _require(not _close(g, ((f[s] - b)[:, None] * hot).mean(0)), "the score is onehot(s) − α; α is missing")
+    _require(
+        not _close(g, ((f[s] - b)[:, None] * hot / alpha).mean(0)),
+        "this is the slope with respect to α itself; the scores e go through the softmax",
+    )
+    _require(_close(g, right), f"expected {right.round(3).tolist()}, got {g.round(3).tolist()}")
+
+
+@exercise("Sum over the picture's captions, minus the caption's own reward, divided by k − 1.")
+def advantage(ask):
+    reward = np.array([[1.0, 2.0, 6.0], [0.0, 0.0, 3.0]])
+    a = _array("reward (2, 3)", ask(reward.copy()), (2, 3))
+    others = (reward.sum(1, keepdims=True) - reward) / 2
+    _require(not _close(a, reward - reward.mean(1, keepdims=True)), "this mean contains the caption itself")
+    _require(not _close(a, reward - reward.mean()), "the mean is over all pictures; each picture has its own")
+    _require(not _close(a, others), "that is the baseline; the advantage is the reward minus it")
+    _require(not _close(a, others - reward), "the sign is turned round: better than the others is positive")
+    _require(
+        not _close(a, reward - (reward.sum(1, keepdims=True) - reward) / 3), "there are k − 1 others, not k"
+    )
+    _require(
+        not _close(a, reward - (reward.sum(0) - reward)), "the captions of a picture are in a row (axis 1)"
+    )
+    _require(_close(a, reward - others), f"expected {(reward - others).tolist()}, got {a.tolist()}")
+
+
+@exercise("k / (k + x) = ½ where x = k. For which i is e^{i/k} = k?")
+def half_way(ask):
+    got = ask(10.0)
+    _require(got is not None, "it gives None: is there a return?")
+    got = float(got)
+    _require(abs(got - np.log(10)) > 1e-6, "that is i/k; multiply by k")
+    _require(abs(got - 10 * np.log10(10)) > 1e-6, "the exponential is e's: take the natural logarithm")
+    _require(abs(got - 10 * np.exp(10)) > 1, "the inverse of e^x is asked for")
+    _require(abs(got - 10 * np.log(10)) < 1e-6, f"k = 10: expected about 23.03, got {got:.4g}")
+    _require(abs(float(ask(2.0)) - 2 * np.log(2)) < 1e-9, "right for k = 10, but not for k = 2")
+
+
 # ── lesson 5 ────────────────────────────────────────────────────────────────────────────────────
 @exercise(
     "The shared box begins at the larger of the lower corners and ends at the smaller of the upper ones."

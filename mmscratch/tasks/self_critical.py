@@ -52,19 +52,39 @@ class SelfCriticalSettings:
         check_settings(self, "words", "steps", "pictures", "samples", "max_length", "validate_every")
 
 
-def go_on(model, vocabulary, trained, reward, settings, seed, *, validate=None, run=None, progress=False):
+class PictureBatches:
+    """``size`` pictures of ``count`` at random, without end; can be continued after any number."""
+
+    def __init__(self, count, size, seed):
+        self.count, self.size, self.seed, self.given = count, size, seed, 0
+
+    def __iter__(self):
+        order = np.random.Generator(np.random.Philox(self.seed))
+        for _ in range(self.given):
+            order.integers(0, self.count, self.size)
+        while True:
+            self.given += 1
+            yield order.integers(0, self.count, self.size)
+
+    def state_dict(self):
+        """How many batches were had."""
+        return {"given": self.given}
+
+    def load_state_dict(self, state):
+        """The next ``for`` gives the batches after these."""
+        self.given = int(state["given"])
+
+
+def go_on(model, vocabulary, trained, reward, settings, seed, *, validate=None, run=None, resume=False,
+          progress=False):  # fmt: skip
     """Self-critical training of a model with a frozen encoder on one split; returns ``fit``'s ``Fitted``.
 
     reward     as ``make_reward`` gives for ``trained``
     """
     if not model.frozen:
         raise ValueError("go_on: expected a model with a frozen encoder, whose regions are computed once")
-    generator, order = Generator(seed), np.random.Generator(np.random.Philox(seed))
+    generator, batches = Generator(seed), PictureBatches(len(trained), settings.pictures, seed)
     regions, _ = model.encode_split(trained)
-
-    def batches():
-        for _ in range(max(len(trained) // settings.pictures, 1)):
-            yield order.integers(0, len(trained), settings.pictures)
 
     def loss(pictures):
         found = self_critical_loss(
@@ -77,7 +97,7 @@ def go_on(model, vocabulary, trained, reward, settings, seed, *, validate=None, 
     return fit(
         model, loss, batches, optimizer=optimizer, steps=settings.steps, clip=settings.clip,
         validate=validate, validate_every=settings.validate_every if validate else None, run=run,
-        progress=progress,
+        resume=resume, generator=generator, progress=progress,
     )  # fmt: skip
 
 

@@ -165,6 +165,21 @@ def test_what_is_rewarded_is_what_is_said(trained, vocabulary):
     assert {"objects", "relation", "grammatical"} <= set(found)
 
 
+def test_self_critical_training_goes_on_to_the_bit(trained, vocabulary, tmp_path):
+    found = []
+    for parts in ((4,), (2, 4)):
+        model = model_of(vocabulary)
+        for n, steps in enumerate(parts):
+            self_critical.go_on(
+                model, vocabulary, trained, make_reward("truth", trained, trained),
+                self_critical.SelfCriticalSettings(steps=steps, pictures=4, samples=2, max_length=6), 3,
+                run=tmp_path / str(len(parts)), resume=n > 0,
+            )  # fmt: skip
+        found.append(model.state_dict())
+    for name, value in found[0].items():
+        np.testing.assert_array_equal(value, found[1][name], err_msg=name)
+
+
 def test_the_tables_hold_every_row(vocabulary):
     row = dict.fromkeys(
         ["cider, drawn", "cider, greedy", "truth, drawn", "truth, greedy", "objects", "relation",
