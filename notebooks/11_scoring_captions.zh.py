@@ -73,9 +73,8 @@ print(f"the paper's example: {paper.matches[0]} of {paper.guesses[0]} count afte
 
 counts = bleu_counts(candidates[0].split(), [r.split() for r in references[0]])
 precisions = np.array(counts.matches) / np.array(counts.guesses)
-print(
-    "matches", counts.matches, "of", counts.guesses, "  c =", counts.length, " r =", counts.reference_length
-)
+print("matches", counts.matches, "of", counts.guesses)
+print("c =", counts.length, " r =", counts.reference_length)
 penalty = min(1, np.exp(1 - counts.reference_length / counts.length))
 print("by hand:    ", np.round([penalty * np.prod(precisions[:n]) ** (1 / n) for n in (1, 2, 3, 4)], 4))
 print("the library:", np.round(metrics.bleu_per_image(candidates[:1], references[:1])[0], 4))
@@ -90,9 +89,9 @@ said, meant = "a cross above a red circle", ["there is a green cross above a cir
 for smoothing in ("none", "coco", "add-one"):
     value = metrics.sentence_bleu(said, meant, smoothing=smoothing)
     print(f"BLEU-4 of one sentence, smoothing {smoothing:8} {value:.6f}")
-each = [b[3] for b in metrics.bleu_per_image(candidates, references)]
-print(f"200 pictures: BLEU-4 of the corpus {metrics.corpus_bleu(candidates, references)[3]:.4f},",
-      f"mean over sentences {np.mean(each):.4f}, sentences at 0: {np.mean(np.array(each) < 1e-3):.0%}")  # fmt: skip
+each = np.array([b[3] for b in metrics.bleu_per_image(candidates, references)])
+print(f"200 pictures: BLEU-4 of the corpus {metrics.corpus_bleu(candidates, references)[3]:.4f}")
+print(f"mean over sentences {each.mean():.4f}, sentences at 0: {(each < 1e-3).mean():.0%}")
 
 # %% [markdown]
 # ## 3 · ROUGE-L：最长的公共线索

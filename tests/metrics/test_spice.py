@@ -34,6 +34,8 @@ def test_the_mean_over_images_and_parts_that_no_image_has():
     scores = corpus_spice([{("a",)}, {("a",), ("a", "red")}], [{("a",)}, {("a",)}])
     assert scores["SPICE"] == pytest.approx((1 + 2 / 3) / 2)
     assert scores["SPICE_attribute"] == 0 and math.isnan(scores["SPICE_relation"])
+    kept_back = corpus_spice([{("a",)}], [{("a",), ("a", "red")}])
+    assert kept_back["SPICE_attribute"] == 0  # the reference has one: silence is no excuse
 
 
 def test_empty_graphs_score_nothing():
