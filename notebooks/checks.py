@@ -821,3 +821,82 @@ def speak(ask):
     short = list(ask(next_word, 1, 2, 3))
     _require(len(short) <= 3, "stop after ``most`` words: a model may never say end")
     _require(len(short) == 3, f"``most`` words may be said: 3, not {len(short)}")
+
+
+# ── lesson 8 ────────────────────────────────────────────────────────────────────────────────────
+@exercise("Pick each target's log p; add up those that are not padding; divide by how many they are; minus.")
+def word_loss(ask):
+    log_p = np.log(np.array([[[0.2, 0.5, 0.3], [0.1, 0.3, 0.6]], [[0.5, 0.25, 0.25], [0.9, 0.05, 0.05]]]))
+    targets = np.array([[1, 2], [1, 0]])
+    got = ask(log_p.copy(), targets.copy(), 0)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, f"one number is asked for, not an array of shape {np.shape(got)}")
+    real = np.log([0.5, 0.6, 0.25])
+    every = np.append(real, np.log(0.9))
+    _require(not _close(got, -every.mean()), "the padding counts too; leave out targets that are pad")
+    _require(
+        not _close(got, -real.sum() / 4), "divide by the number of words, not by all places of the batch"
+    )
+    _require(not _close(got, -real.sum()), "this is the sum; the mean over the words is asked for")
+    _require(not _close(got, real.mean()), "the sign: a loss is minus the mean of log p")
+    by_sentence = -(real[:2].mean() + real[2]) / 2
+    _require(
+        not _close(got, by_sentence), "this is the mean of the sentences' means: every word counts the same"
+    )
+    _require(_close(got, -real.mean()), f"expected {-real.mean():.4f}, got {float(got):.4f}")
+    other = ask(log_p.copy(), np.array([[1, 0], [2, 2]]), 1)
+    _require(_close(other, -np.log([0.1, 0.25, 0.05]).mean()), "pad is not always 0: use the argument")
+
+
+@exercise(
+    "sums[:, None] + scores is the table of all candidates; sort it, flattened; divmod gives the place."
+)
+def grow(ask):
+    sums = np.array([-1.0, -2.0, -1.5])
+    scores = np.array([[-3.0, -2.0, -4.0, -2.5], [-0.25, -1.0, -3.0, -3.0], [-1.5, -2.75, -0.5, -9.0]])
+    got = ask(sums.copy(), scores.copy(), 4)
+    _require(got is not None, "it gives None: is there a return?")
+    got = [tuple(one) for one in got]
+    _require(all(len(one) == 3 for one in got), "each continuation is (hypothesis, word, sum)")
+    right = [(2, 2, -2.0), (1, 0, -2.25), (0, 1, -3.0), (1, 1, -3.0)]
+    places = [one[:2] for one in got]
+    _require(len(got) == 4, f"width 4: expected 4 continuations, got {len(got)}")
+    _require(
+        places != [(1, 0), (2, 2), (1, 1), (2, 0)], "add the sum so far: this is the order of the scores"
+    )
+    _require(places != [(2, 3), (0, 2), (1, 2), (1, 3)], "the largest sums are the best, not the smallest")
+    _require(
+        places != [(2, 2), (1, 0), (0, 1), (2, 0)],
+        "a hypothesis may go on with several words, all of them kept",
+    )
+    _require(places != [(w, h) for h, w, _ in right], "hypothesis first, then the word")
+    wanted = [one[:2] for one in right]
+    _require(places == wanted, f"expected the places {wanted}, got {places}")
+    sums_said = [one[2] for one in got]
+    _require(_close(sums_said, [one[2] for one in right]), "the third is the new sum, log p so far")
+
+
+@exercise(
+    "Sort falling, cumulate, keep up to and with the word that reaches the mass; then divide by the sum."
+)
+def nucleus(ask):
+    p = np.array([0.1, 0.4, 0.05, 0.25, 0.2])
+    got = _array("p (5,)", ask(p.copy(), 0.6), (5,))
+    two, three = np.array([0, 0.4, 0, 0.25, 0]), np.array([0, 0.4, 0, 0.25, 0.2])
+    _require(not _close(got, two), "scale what is left: a distribution sums to 1")
+    _require(
+        not _close(got, np.array([0, 1.0, 0, 0, 0])),
+        "0.4 is not yet 0.6: the word that reaches the mass stays",
+    )
+    _require(
+        not _close(got, three / three.sum()), "0.4 + 0.25 reaches 0.6 already; one word too many is kept"
+    )
+    _require(got.any(), "the mass is of the words together, not of each")
+    _require(
+        not _close(got, np.array([0.1, 0.4, 0.05, 0.25, 0]) / 0.8),
+        "the likeliest words first, not the first ones",
+    )
+    _require(_close(got, two / 0.65), "the words stay where they were; those dropped have 0")
+    whole = _array("all of p", ask(p.copy(), 1.0), (5,))
+    _require(_close(whole, p), "a mass of 1 keeps every word")
+    _require(_close(ask(p.copy(), 0.3), np.eye(5)[1]), "at least the likeliest word stays")

@@ -298,6 +298,24 @@ def loop(next_word, start, end, most, keep=1):
     return words[keep:]
 
 
+def picked(log_p, targets):
+    return np.take_along_axis(log_p, targets[:, :, None], axis=2)[:, :, 0]
+
+
+def continued(total, width, order=None, swap=False):
+    order = np.argsort(-total if order is None else order, axis=None, kind="stable")[:width]
+    places = [divmod(int(i), total.shape[1]) for i in order]
+    return [((w, h) if swap else (h, w)) + (total[h, w],) for h, w in places]
+
+
+def reaching(p, mass, extra=1, order=None):
+    order = np.argsort(-p, kind="stable") if order is None else order
+    kept = np.zeros_like(p)
+    count = np.searchsorted(np.cumsum(p[order]), mass) + extra
+    kept[order[:count]] = p[order[:count]]
+    return kept / max(kept.sum(), 1e-9)
+
+
 WRONG = {
     "clipped": [
         lambda c, rs: len(c),
@@ -330,6 +348,34 @@ WRONG = {
         lambda a, b: len({*a} & {*b}) / max(len({*a}) + len({*b}), 1),
         lambda a, b: 2 * sum(t in b for t in a) / max(len(a) + len(b), 1),
         lambda a, b: None,
+    ],
+    "word_loss": [
+        lambda p, y, pad: -picked(p, y).mean(),
+        lambda p, y, pad: -picked(p, y)[y != pad].sum() / y.size,
+        lambda p, y, pad: -picked(p, y)[y != pad].sum(),
+        lambda p, y, pad: picked(p, y)[y != pad].mean(),
+        lambda p, y, pad: -np.mean([row[t != pad].mean() for row, t in zip(picked(p, y), y, strict=True)]),
+        lambda p, y, pad: -picked(p, y)[y != 0].mean(),
+        lambda p, y, pad: -picked(p, y),
+        lambda p, y, pad: None,
+    ],
+    "grow": [
+        lambda sums, scores, width: continued(sums[:, None] + scores, width, -scores),
+        lambda sums, scores, width: continued(sums[:, None] + scores, width, sums[:, None] + scores),
+        lambda sums, scores, width: continued(sums[:, None] + scores, width, swap=True),
+        lambda sums, scores, width: continued(sums[:, None] + scores, width + 1),
+        lambda sums, scores, width: continued(scores, width, -(sums[:, None] + scores)),
+        lambda sums, scores, width: [(2, 2, -2.0), (1, 0, -2.25), (0, 1, -3.0), (2, 0, -3.0)],
+        lambda sums, scores, width: None,
+    ],
+    "nucleus": [
+        lambda p, mass: reaching(p, mass) * np.sort(p)[::-1][:2].sum(),
+        lambda p, mass: reaching(p, mass, 0),
+        lambda p, mass: reaching(p, mass, 2),
+        lambda p, mass: np.where(p >= mass, p, 0),
+        lambda p, mass: reaching(p, mass, 1, np.arange(len(p))),
+        lambda p, mass: np.sort(reaching(p, mass))[::-1],
+        lambda p, mass: None,
     ],
     "best_pair": [
         lambda p: max(pairs_of(p, lambda n: 1), key=pairs_of(p, lambda n: 1).get),

@@ -1,6 +1,6 @@
 """Freeze what caption models written with PyTorch's layers compute, as an oracle of ours.
 
-    python tests/goldens/make_caption_model_goldens.py     (needs torch; writes caption_models.npz beside itself)
+    python tests/goldens/make_caption_model_goldens.py    (needs torch; writes caption_models.npz here)
 
 Each twin is a model of ``mmscratch.models`` once more, from torch.nn alone, in float64 with random weights;
 frozen are its state_dict (by our names), inputs, logits, α, and the gradients of
