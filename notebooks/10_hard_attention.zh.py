@@ -20,8 +20,9 @@ from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.models import hard_captioner, self_critical
 from mmscratch.models.hard_captioner import HardAttentionCaptioner
 from mmscratch.tasks.caption_data import load_split
+from mmscratch.tasks.caption_model import describe
 from mmscratch.tasks.caption_samples import make_reward
-from mmscratch.tasks.captioning import CaptionSettings, describe
+from mmscratch.tasks.caption_settings import CaptionSettings
 from mmscratch.tasks.hard_attention import figures_of, train_attention
 from mmscratch.tasks.self_critical import SelfCriticalSettings, go_on, rewarded
 
@@ -226,7 +227,7 @@ plt.show()
 one = test.floats()[:1]
 figure, axes = plt.subplots(2, 9, figsize=(12, 3.2))
 for row, (kind, trained) in zip(axes, looking.items(), strict=True):
-    words, _, looks = describe(trained, vocabulary, one, max_length=8)
+    words, _, looks = describe(trained, vocabulary, trained.encode(one), max_length=8)
     row[0].imshow(test.images[0])
     row[0].set_ylabel(kind)
     for ax in row:
@@ -275,7 +276,10 @@ captioner = looking["soft"]
 begun = captioner.state_dict()
 own = SelfCriticalSettings(steps=60, pictures=32, samples=4, lr=1e-3, validate_every=15)
 judges = {name: parts["val"] for name, parts in reward.items()}
-curves, said = {}, {"words": describe(captioner, vocabulary, val.floats()[:4], max_length=20)[0]}
+curves, said = (
+    {},
+    {"words": describe(captioner, vocabulary, captioner.encode(val.floats()[:4]), max_length=20)[0]},
+)
 for name in ("cider", "truth"):
     captioner.load_state_dict(begun)
     curves[name] = [rewarded(captioner, vocabulary, val, judges)]
@@ -286,7 +290,7 @@ for name in ("cider", "truth"):
         return curve[-1]
 
     go_on(captioner, vocabulary, train, reward[name]["train"], own, seed=0, validate=keep_point)
-    said[name] = describe(captioner, vocabulary, val.floats()[:4], max_length=20)[0]
+    said[name] = describe(captioner, vocabulary, captioner.encode(val.floats()[:4]), max_length=20)[0]
 
 # %%
 figure, axes = plt.subplots(1, 3, figsize=(11, 3))

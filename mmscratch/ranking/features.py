@@ -72,5 +72,7 @@ def _both(where, queries, documents, groups, same):
     if len(q) != len(groups):
         raise ValueError(f"{where}: queries: expected {len(groups)} rows as groups has, got {len(q)}")
     if same and q.shape[1] != d.shape[1]:
-        raise ValueError(f"{where}: queries have {q.shape[1]} features, documents {d.shape[1]}, expected the same")
+        raise ValueError(
+            f"{where}: queries have {q.shape[1]} features, documents {d.shape[1]}, expected the same"
+        )
     return np.repeat(q, groups, axis=0), d

@@ -174,5 +174,8 @@ def _check_tree(tree):
     children = np.concatenate([tree.left, tree.right])
     above = np.tile(np.arange(count), 2)
     wanted = np.concatenate([np.arange(-1 - count, 0) if count else [], np.arange(1, count)])
-    if not np.array_equal(np.sort(children), wanted) or (children[children >= 0] <= above[children >= 0]).any():
+    if (
+        not np.array_equal(np.sort(children), wanted)
+        or (children[children >= 0] <= above[children >= 0]).any()
+    ):
         raise ValueError("nodes of a tree do not form a tree")

@@ -130,7 +130,9 @@ class RankNet(_Network):
     def _rule(self, scores, y, bounds):
         return pulls(scores, y, bounds)
 
-    __doc__ = "Cross entropy on pairs of a query (Burges et al., 2005): ``pairwise.pulls``, w = 1." + _SETTINGS
+    __doc__ = (
+        "Cross entropy on pairs of a query (Burges et al., 2005): ``pairwise.pulls``, w = 1." + _SETTINGS
+    )
 
 
 class ListNet(_Network):

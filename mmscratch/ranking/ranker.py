@@ -50,7 +50,9 @@ class Ranker:
         y = check_judged(name, y, len(x))
         bounds = check_queries(name, groups, len(x))
         if not any(np.ptp(y[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)):
-            raise ValueError(f"{name}: y: no query has documents of two labels, so there is no order to learn")
+            raise ValueError(
+                f"{name}: y: no query has documents of two labels, so there is no order to learn"
+            )
         judge = None
         if eval_set is not None:
             other = check_features(f"{name}: eval_set", eval_set[0], x.shape[1])

@@ -1,7 +1,6 @@
-"""Captioning losses that draw samples, joined to the splits of the captioning task.
+"""Rewards for what a captioner says, and self-critical training joined to the splits of the captioning task.
 
-Self-critical training with CIDEr-D or with truth as its reward, scheduled sampling, hard attention: the
-methods are in ``models``, here they meet vocabulary, references and scene graphs.
+The method is in ``models.self_critical``; here it meets vocabulary, references and scene graphs.
 """
 
 import numpy as np
@@ -9,14 +8,10 @@ import numpy as np
 from ..data import scenes
 from ..data.vocabulary import END, Vocabulary
 from ..metrics.cider import DocumentFrequency, cider_d_per_image
-from ..models.caption_losses import attention_loss, caption_loss
-from ..models.scheduled_sampling import scheduled_forward
 from ..models.self_critical import Rewarded, self_critical
 from ..tensor import Tensor
-from .captioning import CaptionLoader
 
-__all__ = ["REWARDS", "CiderReward", "HardLoader", "ScheduledLoader", "TruthReward", "make_reward",
-           "self_critical_loss"]  # fmt: skip
+__all__ = ["REWARDS", "CiderReward", "TruthReward", "make_reward", "self_critical_loss"]
 
 
 class _Remembered:
@@ -108,50 +103,3 @@ def self_critical_loss(decoder, vocabulary, regions, pictures, reward, generator
         decoder, regions, judge, generator, start=Vocabulary.start, end=Vocabulary.end,
         max_length=max_length, baseline=baseline, samples=samples,
     )  # fmt: skip
-
-
-class HardLoader(CaptionLoader):
-    """Batches for hard attention: the variational bound's loss, and supervision of α where it is wanted."""
-
-    reward_weight, entropy_weight = 1.0, 0.0
-
-    def loss(self, batch):
-        picture = self.image_of[batch.index]
-        loss, alpha = self.model.decoder.bound_loss(
-            self.batch_regions(batch, picture), Tensor(batch.tokens), Vocabulary.pad,
-            self.reward_weight, self.entropy_weight,
-        )  # fmt: skip
-        return self.supervised(loss, alpha, batch, picture)
-
-    def batch_regions(self, batch, picture):
-        """(B, R, D): computed once with a frozen encoder, else by the encoder with its gradient."""
-        if self.model.frozen:
-            return Tensor(self.regions[picture])
-        return self.model.grid_regions(batch.images)
-
-    def supervised(self, loss, alpha, batch, picture):
-        """The loss, and that of where the words look."""
-        weight = self.settings.attention_supervision
-        if weight and alpha is not None and self.object_cells is not None:
-            spoken = self.spoken_regions(batch, picture)
-            if (spoken >= 0).any():
-                loss = loss + attention_loss(alpha, Tensor(spoken)) * weight
-        return loss
-
-
-class ScheduledLoader(HardLoader):
-    """Batches for scheduled sampling: schedule(i) → ε, asked once a batch, i the number of batches before."""
-
-    def __init__(self, model, vocabulary, settings, split, seed, schedule, generator, choose="sample"):
-        super().__init__(model, vocabulary, settings, split, seed)
-        self.schedule, self.generator, self.choose, self.step = schedule, generator, choose, 0
-
-    def loss(self, batch):
-        picture = self.image_of[batch.index]
-        epsilon, self.step = self.schedule(self.step), self.step + 1
-        logits, alpha = scheduled_forward(
-            self.model.decoder, self.batch_regions(batch, picture), Tensor(batch.tokens), epsilon,
-            self.generator, self.choose,
-        )  # fmt: skip
-        loss = caption_loss(logits, Tensor(np.ascontiguousarray(batch.targets)), Vocabulary.pad)
-        return self.supervised(loss, alpha, batch, picture)

@@ -14,14 +14,12 @@ import numpy as np
 from .. import optim
 from ..autograd import no_grad
 from ..data.vocabulary import Vocabulary
-from ..models.hard_captioner import HardAttentionCaptioner
 from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit
 from .caption_data import load_split
 from .caption_judge import likelihood
 from .caption_model import PictureCaptioner, describe
-from .caption_samples import HardLoader
 from .caption_settings import CaptionSettings
 from .captioning import CaptionLoader
 from .run import write_json
@@ -31,24 +29,17 @@ __all__ = ["compare", "pointing", "table", "train_attention"]
 SPEC = "scenes:train=4000,val=400,test=500,level=2,lang=en"
 
 
-def train_attention(kind, vocabulary, settings, trained, seed, *, entropy_weight=0.0, progress=False,
-                    validate=None, validate_every=None):  # fmt: skip
+def train_attention(kind, vocabulary, settings, trained, seed, *, progress=False, validate=None,
+                    validate_every=None):  # fmt: skip
     """A ``PictureCaptioner`` whose decoder has soft or hard attention, trained on a split."""
-    model = PictureCaptioner(len(vocabulary), settings, Generator(seed))
-    loader = CaptionLoader
-    if kind == "hard":
-        model.decoder = HardAttentionCaptioner(
-            len(vocabulary), model.encoder.channels + 2, settings.hidden, settings.embedding,
-            settings.attention, settings.dropout, settings.query, generator=Generator(seed),
-        )  # fmt: skip
-        loader = HardLoader
-    elif kind != "soft":
+    if kind not in ("soft", "hard"):
         raise ValueError(f"kind: expected 'soft' or 'hard', got {kind!r}")
-    batches = loader(model, vocabulary, settings, trained, seed)
-    batches.entropy_weight = entropy_weight
+    settings = dataclasses.replace(settings, model=kind)
+    model = PictureCaptioner(len(vocabulary), settings, Generator(seed))
+    loader = CaptionLoader(model, vocabulary, settings, trained, seed)
     optimizer = optim.AdamW(model.trained_parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     fit(
-        model, batches.loss, batches.batches, optimizer=optimizer, steps=settings.steps, clip=settings.clip,
+        model, loader.loss, loader.batches, optimizer=optimizer, steps=settings.steps, clip=settings.clip,
         schedule=optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.steps),
         validate=validate, validate_every=validate_every, progress=progress,
     )  # fmt: skip

@@ -6,18 +6,11 @@ import pytest
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.metrics.cider import DocumentFrequency, cider_d_per_image
 from mmscratch.models.hard_captioner import HardAttentionCaptioner
-from mmscratch.models.scheduled_sampling import linear
 from mmscratch.random import Generator
 from mmscratch.tasks import caption_samples, hard_attention, self_critical
 from mmscratch.tasks.caption_data import load_split
 from mmscratch.tasks.caption_model import PictureCaptioner
-from mmscratch.tasks.caption_samples import (
-    CiderReward,
-    ScheduledLoader,
-    TruthReward,
-    make_reward,
-    self_critical_loss,
-)
+from mmscratch.tasks.caption_samples import CiderReward, TruthReward, make_reward, self_critical_loss
 from mmscratch.tasks.caption_settings import CaptionSettings
 from mmscratch.tasks.captioning import CaptionLoader, learn
 from mmscratch.tensor import Tensor
@@ -115,19 +108,6 @@ def test_hard_attention_learns_from_batches(trained, vocabulary, supervision):
 def test_attention_may_be_soft_or_hard(trained, vocabulary):
     with pytest.raises(ValueError, match="expected 'soft' or 'hard', got 'even'"):
         hard_attention.train_attention("even", vocabulary, CaptionSettings(**SMALL), trained, 0)
-
-
-def test_scheduled_batches_are_teacher_forcing_as_long_as_epsilon_is_one(trained, vocabulary):
-    model = model_of(vocabulary)
-    settings = CaptionSettings(**SMALL)
-    plain = CaptionLoader(model, vocabulary, settings, trained, 0)
-    scheduled = ScheduledLoader(
-        model, vocabulary, settings, trained, 0, lambda i: linear(i, c=1.0), Generator(0)
-    )
-    first, second, *_ = plain.batches
-    assert scheduled.loss(first).item() == plain.loss(first).item()
-    assert scheduled.step == 1
-    assert scheduled.loss(second).item() != plain.loss(second).item()
 
 
 def test_pointing_counts_the_words_that_mention_an_object(trained, vocabulary):
