@@ -16,6 +16,7 @@ data specifications:
 """
 
 
+CAPTIONERS = ("caption", "self-critical")
 SEARCH = {
     "nargs": "+",
     "action": "extend",
@@ -254,8 +255,8 @@ def _evaluate(args):
     if run.task not in TASKS:
         raise RunError(args.folder, f"has task {run.task!r}; known: {', '.join(TASKS)}")
     options = {"search": args.search} if args.search else {}
-    if options and run.task != "caption":
-        raise RunError("--search", f"is for runs of task 'caption', {args.folder} is of {run.task!r}")
+    if options and run.task not in CAPTIONERS:
+        raise RunError("--search", f"is for runs that say captions, {args.folder} is of task {run.task!r}")
     figures = TASKS[run.task]().evaluate(run, args.data, args.split, **options)
     for name, value in figures.items():
         print(f"{name:42} {value:.4f}" if isinstance(value, float) else f"{name:42} {value}")
@@ -265,9 +266,12 @@ def _evaluate(args):
 
 def _predict(args):
     from .tasks import captioning
-    from .tasks.run import Run, write_json
+    from .tasks.run import Run, RunError, write_json
 
-    results = captioning.predict(Run.open(args.folder, task="caption"), args.images, args.search)
+    run = Run.open(args.folder)
+    if run.task not in CAPTIONERS:
+        raise RunError(args.folder, f"is a run of task {run.task!r}, expected {' or '.join(CAPTIONERS)}")
+    results = captioning.predict(run, args.images, args.search)
     for r in results:
         print(f"{r['file']}: {r['caption']}")
     if args.json:

@@ -16,5 +16,6 @@ TASKS = {
     "detection": _module("detection"),
     "digits": _module("digits"),
     "mnist": _module("mnist"),
+    "self-critical": _module("self_critical_run"),
 }
 """Task name → a function that imports its module, which has ``train`` and ``evaluate``."""

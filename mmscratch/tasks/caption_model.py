@@ -121,8 +121,9 @@ def load_vocabulary(run):
 def load_model(run):
     """The trained model of a run (the best on validation, or the last), its vocabulary and settings."""
     try:
-        settings = CaptionSettings(**run.settings)
-    except (TypeError, ValueError) as e:
+        settings = run.settings if run.task == "caption" else json.loads(run.settings["captioner"])
+        settings = CaptionSettings(**settings)
+    except (KeyError, TypeError, ValueError) as e:
         raise RunError(run.folder / "run.json", f"settings: {e}") from None
     vocabulary = load_vocabulary(run)
     model = PictureCaptioner(len(vocabulary), settings, Generator(0))

@@ -76,7 +76,7 @@ class PictureBatches:
 
 
 def go_on(model, vocabulary, trained, reward, settings, seed, *, validate=None, run=None, resume=False,
-          progress=False):  # fmt: skip
+          progress=False, monitor=None, checkpoint_every=None):  # fmt: skip
     """Self-critical training of a model with a frozen encoder on one split; returns ``fit``'s ``Fitted``.
 
     reward     as ``make_reward`` gives for ``trained``
@@ -96,8 +96,8 @@ def go_on(model, vocabulary, trained, reward, settings, seed, *, validate=None, 
     optimizer = optim.AdamW(model.trained_parameters(), lr=settings.lr, weight_decay=0.0)
     return fit(
         model, loss, batches, optimizer=optimizer, steps=settings.steps, clip=settings.clip,
-        validate=validate, validate_every=settings.validate_every if validate else None, run=run,
-        resume=resume, generator=generator, progress=progress,
+        validate=validate, validate_every=settings.validate_every if validate else None, monitor=monitor,
+        checkpoint_every=checkpoint_every, run=run, resume=resume, generator=generator, progress=progress,
     )  # fmt: skip
 
 

@@ -90,3 +90,25 @@ def test_beginning_with_frequencies_begins_better():
 def test_settings_that_cannot_be_are_told(settings, word):
     with pytest.raises(ValueError, match=word):
         CaptionSettings(**settings)
+
+
+def test_self_critical_training_goes_on_from_a_run_of_words(tmp_path, capsys):
+    """From words to rewards through the command line, by either baseline; what cannot be is told first."""
+    words, once, twice = (tmp_path / name for name in ("words", "once", "twice"))
+    start = ["train", "caption", "--data", TINY, "--out", str(words), "--quiet", "--set", *SMALL]
+    assert main([*start, "encoder=frozen", "unigram_bias=true"]) == 0
+    learn = ["train", "self-critical", "--data", TINY, "--quiet", "--out"]
+    settings = [f"start={words}", "pictures=4", "samples=2", "validate_every=2", "checkpoint_every=2"]
+    assert main([*learn, str(once), "--set", *settings, "steps=4", "reward=truth"]) == 0
+    assert main(["evaluate", str(once), "--split", "test", "--search", "method=beam"]) == 0
+    assert main([*learn, str(twice), "--set", *settings, "steps=4", "reward=truth", "baseline=others"]) == 0
+    seen = [r["validation"] for r in read_journal(once) if "validation" in r]
+    assert seen and {"truth, greedy", "truth, drawn"} <= set(seen[0])
+    capsys.readouterr()
+    for wrong, word in (
+        (["reward=truth"], "start"),
+        ([f"start={tmp_path / 'none'}"], "none"),
+        ([f"start={words}", "reward=bleu"], "cider or truth"),
+    ):
+        assert main([*learn, str(tmp_path / "never"), "--set", *wrong]) == 2
+        assert word in capsys.readouterr().err and not (tmp_path / "never").exists()
