@@ -25,7 +25,7 @@ from .caption_judge import judge
 from .caption_model import describe, load_model
 from .captioning import LONGEST, train
 from .figures import caption_figure
-from .run import Run, RunError, write_json
+from .run import RunError, write_json
 
 __all__ = ["figures_of", "main", "summarise"]
 
@@ -51,14 +51,13 @@ def run_of(folder, data, assignments, seed):
     return train(data, folder / f"{name}-seed{seed}", seed, assignments, resume=True, progress=False)
 
 
-def figures_of(run, split, beam):
-    """All figures of one run on one split, greedy and, with "beam, " before, by a beam of this width."""
+def figures_of(run, checked, trained, beam):
+    """All figures of one run on one split; with "beam, " before them the truth rates of a beam."""
     model, vocabulary, _ = load_model(run)
-    checked, trained = load_split(run.data, split), load_split(run.data, "train")
     figures = judge(model, vocabulary, checked, trained, run.seed)
     options = SearchOptions(method="beam", width=beam)
-    wide = judge(model, vocabulary, checked, trained, run.seed, options)
-    figures |= {f"beam, {name}": value for name, value in wide.items()}
+    said, _, _ = describe(model, vocabulary, model.encode_split(checked), LONGEST, options)
+    figures |= {f"beam, truth rate: {name}": float(value) for name, value in checked.truth(said).items()}
     seconds = [r["seconds"] for r in read_journal(run.folder) if "seconds" in r]
     return figures | {"seconds of training": seconds[-1]}
 
@@ -119,27 +118,28 @@ def _run(args):
         raise RunError("--seeds", f"expected at least 1, got {args.seeds}")
     print(f"{'':34} {'split':12}" + "".join(f"{column:>16}" for column in COLUMNS), flush=True)
     record, shown = {}, []
+    trained = load_split(args.data, "train")
+    held_out = {split: load_split(args.data, split) for split in args.splits}
     for item in args.vary:
         settings = [*args.set, *filter(None, item.split(","))]
         runs = [run_of(args.out, args.data, settings, seed) for seed in range(args.seeds)]
         for split in args.splits:
-            found = [figures_of(Run.open(run.folder), split, args.beam) for run in runs]
+            found = [figures_of(run, held_out[split], trained, args.beam) for run in runs]
             record.setdefault(item or "default", {})[split] = found
             print(lines_of(item or "default", split, summarise(found)), flush=True)
             if args.json:
                 write_json(args.json, record)
         shown.append((item or "default", runs[0]))
     if args.figure:
-        draw(args.figure, shown, args.splits[0])
+        draw(args.figure, shown, held_out[args.splits[0]])
     return 0
 
 
-def draw(path, shown, split, pictures=3):
+def draw(path, shown, checked, pictures=3):
     """The first pictures of a split, each as every run describes it: shown is (title, run) pairs."""
     images, captions, looks, titles = [], [], [], []
     for title, run in shown:
         model, vocabulary, _ = load_model(run)
-        checked = load_split(run.data, split)
         few = checked.floats()[:pictures]
         words, _, where = describe(model, vocabulary, model.encode(few), max_length=LONGEST, seed=run.seed)
         told = checked.judge(words, range(pictures))

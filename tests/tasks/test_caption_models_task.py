@@ -112,3 +112,25 @@ def test_self_critical_training_goes_on_from_a_run_of_words(tmp_path, capsys):
     ):
         assert main([*learn, str(tmp_path / "never"), "--set", *wrong]) == 2
         assert word in capsys.readouterr().err and not (tmp_path / "never").exists()
+
+
+def test_the_table_trains_once_judges_and_draws(tmp_path, capsys):
+    """Two rows of one seed; asked again, nothing is trained anew and the figures are the same."""
+    from mmscratch.tasks import caption_table
+
+    picture, figures = tmp_path / "looked.png", tmp_path / "figures.json"
+    data = "scenes:train=16,val=8,test=8,level=2"
+    arguments = ["--data", data, "--out", str(tmp_path), "--seeds", "1", "--splits", "test-iid", "test-count"]
+    arguments += ["--vary", "model=soft", "model=nic-input", "--set", *SMALL, "--json", str(figures)]
+    assert caption_table.main([*arguments, "--figure", str(picture)]) == 0
+    first, said = json.loads(figures.read_text()), capsys.readouterr().out
+    assert Image.open(picture).size[0] > 100
+    assert said.count("test-iid") == 2 and "model=nic-input" in said
+    assert set(first) == {"model=soft", "model=nic-input"} and set(first["model=soft"]) == {
+        "test-iid",
+        "test-count",
+    }
+    assert "beam, truth rate: true" in first["model=soft"]["test-iid"][0]
+    assert caption_table.main(arguments) == 0
+    assert json.loads(figures.read_text()) == first
+    assert caption_table.main([*arguments, "--seeds", "0"]) == 2
