@@ -163,6 +163,7 @@ print(f"{len(paths)} paths, probabilities sum to {p_s.sum():.6f}; {len(exact)} p
 print(f"the bound L_s = {p_s @ log_y:.3f} is below ln p(y) = {np.log(p_s @ np.exp(log_y)):.3f}")
 
 # %%
+expected = p_s @ log_y
 
 
 def outcomes(b):
@@ -179,7 +180,7 @@ def spread(rows):
     return p_s @ rows**2 - (p_s @ rows) ** 2
 
 
-without, with_mean = outcomes(0.0), outcomes(p_s @ log_y)
+without, with_mean = outcomes(0.0), outcomes(expected)
 for name, rows in (("no baseline", without), ("b = E ln p", with_mean)):
     print(f"{name}: mean over all paths is the exact gradient:", np.allclose(p_s @ rows, exact, atol=1e-12))
 print(f"total variance falls by a factor of {spread(without).sum() / spread(with_mean).sum():.1f}")
