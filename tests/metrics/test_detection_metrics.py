@@ -144,10 +144,10 @@ def slow_average_precision(detections, truths, iou, convention):
     count = sum(map(len, truths))
 
     def best_precision(recall):
-        return max((p for h, p in points if h >= recall * count - 1e-9), default=0.0)
+        return max((p for h, p in points if h / count >= recall), default=0.0)
 
     if convention == "coco":
-        return np.mean([best_precision(r / 100) for r in range(101)])
+        return np.mean([best_precision(r) for r in np.linspace(0, 1, 101)])  # rounded as COCO's
     return sum(best_precision(n / count) / count for n in range(1, count + 1))
 
 
