@@ -175,7 +175,7 @@ def test_the_tables_hold_every_row(vocabulary):
 
 @pytest.mark.slow
 def test_self_critical_training_raises_its_reward_on_held_out_scenes():
-    """One-object captions: a short training on words, then on truth, three seeds; drawn captions of val."""
+    """One-object captions: a short training on words, then on truth, two seeds; drawn captions of val."""
     spec = "scenes:train=600,val=200,test=24,level=1,lang=en"
     trained, checked = load_split(spec, "train"), load_split(spec, "val")
     vocabulary = Vocabulary.from_tokens(trained.sentences())
