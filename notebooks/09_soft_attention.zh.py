@@ -163,8 +163,8 @@ print(" ".join(train.captions[0][0]), "· words mention the object", train.links
 def trained(**options):
     """A captioner on frozen regions, trained for some hundred steps."""
     settings = CaptionSettings(
-        steps=350, batch_size=64, lr=8e-3, hidden=64, embedding=32, attention=32, regions=12, encoder="frozen",
-        **options,
+        steps=350, batch_size=64, lr=8e-3, hidden=64, embedding=32, attention=32, regions=12,
+        encoder="frozen", **options,
     )  # fmt: skip
     model = PictureCaptioner(len(vocabulary), settings, Generator(0))
     learn(model, vocabulary, settings, train, test, seed=0, progress=False)
@@ -186,7 +186,7 @@ masks = [scenes.masks(scene) for scene in test.scenes]
 
 
 def looked(model):
-    """Of every word that mentions an object: map and even map (8, 8), the object's mask (64, 64), the word."""
+    """Of every word that mentions an object: map, even map (8, 8), the object's mask (64, 64), the word."""
     regions, cell = seen
     lines = [(i, k) for i, captions in enumerate(test.captions) for k in range(len(captions))]
     tokens = np.full((len(lines), 1 + max(len(test.captions[i][k]) + 1 for i, k in lines)), Vocabulary.pad)
