@@ -900,3 +900,52 @@ def nucleus(ask):
     whole = _array("all of p", ask(p.copy(), 1.0), (5,))
     _require(_close(whole, p), "a mass of 1 keeps every word")
     _require(_close(ask(p.copy(), 0.3), np.eye(5)[1]), "at least the likeliest word stays")
+
+
+# ── lesson 9 ────────────────────────────────────────────────────────────────────────────────────
+@exercise("∂z/∂α_i is a_i, so g_i = a_i · dz; then back through the softmax: α_i (g_i − Σ_j α_j g_j).")
+def look_gradient(ask):
+    alpha = np.array([0.5, 0.3, 0.2])
+    a = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.25]])
+    dz = np.array([2.0, -1.0])
+    got = _array("alpha (3,), a (3, 2), dz (2,)", ask(alpha.copy(), a.copy(), dz.copy()), (3,))
+    g = a @ dz
+    right = alpha * (g - alpha @ g)
+    _require(not _close(got, g), "this is ∂L/∂α; the softmax is still to come")
+    _require(not _close(got, alpha * g), "the mean Σ_j α_j g_j is missing: the weights compete")
+    _require(not _close(got, alpha * (1 - alpha) * g), "this is a sigmoid's slope: the others count too")
+    _require(not _close(got, alpha * (g - g.sum())), "subtract the mean under α, not the sum")
+    _require(not _close(got, -right), "the sign is turned round")
+    _require(_close(got, right), "not α_i (a_i · dz − Σ_j α_j a_j · dz)")
+
+
+@exercise("How often each region was seen: Σ_t α_ti over the words; τ is the number of words over R.")
+def unevenness(ask):
+    alpha = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.9, 0.05, 0.05]])
+    got = ask(alpha.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for: the mean over the regions")
+    seen = alpha.sum(0)
+    right = ((seen - 4 / 3) ** 2).mean()
+    _require(not np.isclose(got, ((seen - 1) ** 2).mean()), "the paper's target 1 cannot be met: use T/R")
+    _require(not np.isclose(got, ((alpha.sum(1) - 1) ** 2).mean()), "sum over the words, not the regions")
+    _require(not np.isclose(got, ((seen - 3 / 4) ** 2).mean()), "τ is T/R; this is R/T")
+    _require(not np.isclose(got, right * 3), "the mean over the regions is asked for, not the sum")
+    _require(np.isclose(got, right), f"expected {right:.4f}, got {float(got):.4f}")
+    _require(np.isclose(ask(np.full((6, 3), 1 / 3)), 0), "even looks should cost nothing")
+
+
+@exercise("The flat index of each map's largest weight; is the mask true there?")
+def pointing(ask):
+    maps = np.array([[[0.05, 0.7], [0.15, 0.1]], [[0.3, 0.1], [0.2, 0.4]], [[0.1, 0.1], [0.5, 0.3]],
+                     [[0.26, 0.24], [0.25, 0.25]]])  # fmt: skip
+    masks = np.array([[[0, 1], [0, 0]], [[1, 0], [1, 0]], [[0, 1], [0, 1]], [[1, 1], [0, 0]]], bool)
+    got = ask(maps.copy(), masks.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for")
+    _require(not np.isclose(got, (maps * masks).sum((1, 2)).mean()), "this is the mass inside, no pointing")
+    _require(not np.isclose(got, masks.mean()), "this is chance: the share of the picture in the masks")
+    _require(not np.isclose(got, 2), "the share is asked for, not the number")
+    flat = (maps == maps.max()) & masks
+    _require(not np.isclose(got, flat.any((1, 2)).mean()), "each map has its own largest weight")
+    _require(np.isclose(got, 0.5), f"two of four point inside: 0.5, got {float(got):.3f}")

@@ -635,6 +635,28 @@ WRONG = {
         lambda f, s, e, n: [*loop(f, s, e, n), e],
         lambda f, s, e, n: f(np.array([s])),
     ],
+    "look_gradient": [
+        lambda w, a, dz: a @ dz,
+        lambda w, a, dz: w * (a @ dz),
+        lambda w, a, dz: w * (1 - w) * (a @ dz),
+        lambda w, a, dz: w * (a @ dz - (a @ dz).sum()),
+        lambda w, a, dz: w * (w @ a @ dz - a @ dz),
+        lambda w, a, dz: w @ a,
+    ],
+    "unevenness": [
+        lambda w: ((w.sum(0) - 1) ** 2).mean(),
+        lambda w: ((w.sum(1) - 1) ** 2).mean(),
+        lambda w: ((w.sum(0) - len(w) / w.shape[1]) ** 2).sum(),
+        lambda w: ((w.sum(0) - w.shape[1] / len(w)) ** 2).mean(),
+        lambda w: (w.sum(0) - len(w) / w.shape[1]) ** 2,
+    ],
+    "pointing": [
+        lambda w, m: (w * m).sum((1, 2)).mean(),
+        lambda w, m: m.mean(),
+        lambda w, m: m.reshape(len(m), -1)[range(len(m)), w.reshape(len(w), -1).argmax(1)].sum(),
+        lambda w, m: ((w == w.max()) & m).any((1, 2)).mean(),
+        lambda w, m: m.reshape(len(m), -1)[range(len(m)), w.reshape(len(w), -1).argmin(1)].mean(),
+    ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip
 
