@@ -34,8 +34,7 @@ from .run import RunError, settings_from
 __all__ = ["CANDIDATES", "choose", "folds", "linear_baseline", "main"]
 
 CANDIDATES = ("colours=false", "colours=true", "colours=false,depth=9") + tuple(
-    f"colours=true,{change}"
-    for change in ("contrast=true", "order=14", "coarse=2", "everywhere=true", "time=0.2", "noise=-0.5")
+    f"colours=true,{change}" for change in ("contrast=true", "order=14", "coarse=2", "time=0.2", "noise=-0.5")
 )
 """What ``--choose`` chooses from unless told: what training hears, what the network sees, how it pools."""
 
