@@ -195,11 +195,11 @@ def two_directions(rows):
 
 
 def label(ax, places, words, size=7):
-    """把词写在它的点旁边；重叠的标签互相推开，用细线连回各自的点。"""
-    dots = ax.transData.transform(places) * 72 / ax.figure.dpi  # 单位是磅，与字号相同
+    """Words beside their points; labels that would overlap push each other apart, a line leads back."""
+    dots = ax.transData.transform(places) * 72 / ax.figure.dpi  # in points, as the size of the letters
     half = np.array([(0.3 * size * len(w), 0.55 * size) for w in words])
     at = dots + half * (1, 0) + (4, 3) + 1e-3 * np.arange(len(words))[:, None]
-    boxes = np.concatenate([half, np.full_like(half, 2.5)])  # 先是标签，再是不动的点
+    boxes = np.concatenate([half, np.full_like(half, 2.5)])  # the labels, then the dots, which stay
     for _ in range(500):
         apart = at[:, None] - np.concatenate([at, dots])
         overlap = half[:, None] + boxes - abs(apart)

@@ -207,7 +207,7 @@ print("shuffled frames: near chance", abs(shuffled_arrow - 0.5) < 0.15)
 #
 # Write between the marks, run the cell, then the check below it.
 #
-# **7.1** Show a clip backwards. `frames` is (T, H, W, 3); nothing else may change.
+# **6.5** Show a clip backwards. `frames` is (T, H, W, 3); nothing else may change.
 
 
 # %%
@@ -222,7 +222,7 @@ def backwards(frames):
 checks.backwards(backwards)
 
 # %% [markdown]
-# **7.2** Convolution over time alone: `x` (T,), `w` (I,), $y[t] = \sum_i w[i]\,x[t+i]$, without padding.
+# **6.6** Convolution over time alone: `x` (T,), `w` (I,), $y[t] = \sum_i w[i]\,x[t+i]$, without padding.
 
 
 # %%
@@ -237,7 +237,7 @@ def convolve_time(x, w):
 checks.convolve_time(convolve_time)
 
 # %% [markdown]
-# **7.3** How many weights does a (2+1)D convolution have (no bias), from `n_in` to `n_out` channels with a
+# **6.7** How many weights does a (2+1)D convolution have (no bias), from `n_in` to `n_out` channels with a
 # $t\times d\times d$ window? First find $M$, then count both parts.
 
 

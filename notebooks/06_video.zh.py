@@ -191,7 +191,7 @@ print("shuffled frames: near chance", abs(shuffled_arrow - 0.5) < 0.15)
 #
 # 在两个标记之间书写，运行该单元，再运行下面的检查。
 #
-# **7.1** 把片段倒过来放。`frames` 的形状是 (T, H, W, 3)，别的都不许变。
+# **6.5** 把片段倒过来放。`frames` 的形状是 (T, H, W, 3)，别的都不许变。
 
 
 # %%
@@ -206,7 +206,7 @@ def backwards(frames):
 checks.backwards(backwards)
 
 # %% [markdown]
-# **7.2** 只在时间上卷积：`x` (T,)，`w` (I,)，$y[t] = \sum_i w[i]\,x[t+i]$，不填充。
+# **6.6** 只在时间上卷积：`x` (T,)，`w` (I,)，$y[t] = \sum_i w[i]\,x[t+i]$，不填充。
 
 
 # %%
@@ -221,7 +221,7 @@ def convolve_time(x, w):
 checks.convolve_time(convolve_time)
 
 # %% [markdown]
-# **7.3** 一个 (2+1) 维卷积有多少权重（不含偏置）？从 `n_in` 到 `n_out` 个通道，窗口为 $t\times d\times d$。先求 $M$，再数两个部分。
+# **6.7** 一个 (2+1) 维卷积有多少权重（不含偏置）？从 `n_in` 到 `n_out` 个通道，窗口为 $t\times d\times d$。先求 $M$，再数两个部分。
 
 
 # %%
