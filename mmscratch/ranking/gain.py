@@ -31,7 +31,7 @@ def order(scores):
 def best_dcg(y, k=None, gain="exponential"):
     """DCG@k of the best order of these labels."""
     best = np.sort(gains(y, gain))[::-1][:k]
-    return float(best @ discounts(len(best)))
+    return float((best * discounts(len(best))).sum())
 
 
 def ndcg_of_queries(y, scores, groups, k=5, gain="exponential", without="one"):
@@ -64,7 +64,7 @@ def ndcg_of_queries(y, scores, groups, k=5, gain="exponential", without="one"):
         best = best_dcg(labels, k, gain)
         if best > 0:
             read = gains(labels[order(scores[begin:end])[:k]], gain)
-            found[q] = read @ discounts(len(read)) / best
+            found[q] = (read * discounts(len(read))).sum() / best
     return found
 
 
