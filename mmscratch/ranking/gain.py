@@ -42,8 +42,8 @@ def ndcg_of_queries(y, scores, groups, k=5, gain="exponential", without="one"):
     without    a query that has no relevant document: "one" counts as 1, "zero" as 0, "skip" as NaN
     k          None: all ranks
 
-    Equal scores stand in the order of the data (a stable sort), as in LightGBM: a constant score is worth what
-    the data's order is worth, so shuffle the documents before you judge a ranker that ties.
+    Equal scores stand in the order of the data (a stable sort), as in LightGBM: a constant score is worth
+    what the data's order is worth, so shuffle the documents before you judge a ranker that ties.
 
     Shapes     y, scores (N,), groups (Q,) → (Q,)
     Errors     ValueError where shapes do not fit, a score is NaN, k < 1, or an option is unknown

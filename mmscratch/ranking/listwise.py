@@ -1,9 +1,9 @@
 """ListNet (Cao et al., 2007): the whole list at once, as a distribution over who comes first.
 
-    P_y(i) = e^{y_i} / Σ_j e^{y_j},   P_s(i) = e^{s_i} / Σ_j e^{s_j}        (top one, eq. 8), sums over the query
-    ℓ       = −Σ_i P_y(i) ln P_s(i)                                         cross entropy (eq. 12)
-    ∂ℓ/∂s_i = P_s(i) − P_y(i)
-    h_i     = P_s(i) (1 − P_s(i)),  the diagonal of the Hessian
+P_y(i) = e^{y_i} / Σ_j e^{y_j},   P_s(i) = e^{s_i} / Σ_j e^{s_j}        (top one, eq. 8), sums over the query
+ℓ       = −Σ_i P_y(i) ln P_s(i)                                         cross entropy (eq. 12)
+∂ℓ/∂s_i = P_s(i) − P_y(i)
+h_i     = P_s(i) (1 − P_s(i)),  the diagonal of the Hessian
 """
 
 from __future__ import annotations

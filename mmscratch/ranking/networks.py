@@ -1,8 +1,9 @@
 """RankNet, ListNet and LambdaRank: a neural score, taught by its neighbours in the query.
 
-One step takes some queries, scores their documents, and asks a rule for ∂ℓ/∂s: how hard each document is pulled
-up or down (``pairwise.pulls``, ``listwise.top_one``). Backpropagation takes it from there to the weights. The
-rule is all in which the three differ: LambdaRank has no loss that could be differentiated, and needs none.
+One step takes some queries, scores their documents, and asks a rule for ∂ℓ/∂s: how hard each document is
+pulled up or down (``pairwise.pulls``, ``listwise.top_one``). Backpropagation takes it from there to the
+weights. The rule is all in which the three differ: LambdaRank has no loss that could be differentiated, and
+needs none.
 
     s(x) = v · relu(… relu(W₁ x̂ + b₁) …),   x̂ = (x − mean) / deviation of the training documents
     hidden=(): s(x) = v · x̂, a linear score
@@ -130,7 +131,9 @@ class RankNet(_Network):
     def _rule(self, scores, y, bounds):
         return pulls(scores, y, bounds)
 
-    __doc__ = "Cross entropy on pairs of a query (Burges et al., 2005): ``pairwise.pulls``, w = 1." + _SETTINGS
+    __doc__ = (
+        "Cross entropy on pairs of a query (Burges et al., 2005): ``pairwise.pulls``, w = 1." + _SETTINGS
+    )
 
 
 class ListNet(_Network):

@@ -39,7 +39,9 @@ def check_judged(where, y, documents=None):
     """y → int64 (N,): whole numbers from 0 on, the higher the more relevant."""
     y = np.asarray(y)
     if y.ndim != 1 or (documents is not None and len(y) != documents):
-        raise ValueError(f"{where}: y: expected labels ({'N' if documents is None else documents},), got {y.shape}")
+        raise ValueError(
+            f"{where}: y: expected labels ({'N' if documents is None else documents},), got {y.shape}"
+        )
     if y.dtype.kind not in "iufb" or not np.isfinite(y).all() or (y != np.floor(y)).any() or (y < 0).any():
         raise ValueError(f"{where}: y: expected whole numbers ≥ 0, got {y.dtype} with others")
     if y.size and y.max() > 1000:

@@ -2,14 +2,15 @@
 
     python tests/goldens/make_ranking_goldens.py    (needs lightgbm 4.7, scikit-learn; writes ranking.npz)
 
-LightGBM does not hand out its gradients; they are read off its leaves. One boosting round at rate 1 from given
-scores, on a single feature that sets document i apart from all others, gives it a leaf of its own whose value is
-v(l2) = −Wλ_i / (Wh_i + l2), W the document's weight (a leaf of too little h would be refused). Two values of l2
-are two equations:
+LightGBM does not hand out its gradients; they are read off its leaves. One boosting round at rate 1 from
+given scores, on a single feature that sets document i apart from all others, gives it a leaf of its own
+whose value is v(l2) = −Wλ_i / (Wh_i + l2), W the document's weight (a leaf of too little h would be
+refused). Two values of l2 are two equations:
 
     Wh = (b v_b − a v_a) / (v_a − v_b),   Wλ = −v_a (Wh + a)        for l2 = a, b
 
-``svm/…``    LinearSVC without intercept on all differences x_i − x_j, y_i > y_j, of one query, class +1, and as
+``svm/…``    LinearSVC without intercept on all differences x_i − x_j, y_i > y_j, of one query, class +1, and
+as
              many of class −1 with the sign turned (it wants two classes), at C/2
 ``trees/…``  predictions of LightGBM for the rows it learnt from and for others
 ``ndcg/…``   its metric
@@ -24,7 +25,12 @@ from sklearn.svm import LinearSVC
 
 OUT = pathlib.Path(__file__).with_name("ranking.npz")
 GROUPS = np.array([1, 2, 5, 4, 8, 17])
-SETTINGS = {"plain": (1.0, 30, False), "cut": (2.0, 3, False), "norm": (1.0, 30, True), "both": (0.7, 4, True)}
+SETTINGS = {
+    "plain": (1.0, 30, False),
+    "cut": (2.0, 3, False),
+    "norm": (1.0, 30, True),
+    "both": (0.7, 4, True),
+}
 
 
 def problem(seed=0, features=6):

@@ -34,9 +34,7 @@ def test_concatenation_is_query_blind_for_a_linear_score():
     assert np.abs(model.coef_[:D]).max() < 1e-12, "the query's part of every pair difference is 0"
     # whoever asks, the documents stand in the same order
     shelf, asked = d[:DOCUMENTS], np.random.default_rng(2).standard_normal((5, D))
-    orders = {
-        tuple(np.argsort(model.predict(concatenation(one[None], shelf, [DOCUMENTS])))) for one in asked
-    }
+    orders = {tuple(np.argsort(model.predict(concatenation(one[None], shelf, [DOCUMENTS])))) for one in asked}
     assert len(orders) == 1
     # the blind ranker is exactly the one that never saw the query
     alone = RankSVM(1.0).fit(d, y, groups)
@@ -53,7 +51,9 @@ def test_interactions_are_not():
 
 
 def test_what_each_is_worth_on_queries_not_seen():
-    chance = ndcg(*[(y, np.random.default_rng(3).random(len(y)), g) for _, _, y, g in [matching(60, 1)]][0], 5)
+    chance = ndcg(
+        *[(y, np.random.default_rng(3).random(len(y)), g) for _, _, y, g in [matching(60, 1)]][0], 5
+    )
     blind = learnt(concatenation, RankSVM(0.1))
     assert abs(blind - chance) < 0.12
     for kinds in ("product", "outer", "cosine", ("product", "difference", "cosine")):

@@ -63,7 +63,9 @@ def test_the_first_cut_is_the_best_of_all(floor, seed):
     x, g, h = data(seed)
     edges = bin_edges(x)
     with kernels.use(floor):
-        tree, leaves = grow(binned(x, edges), edges, np.arange(4), np.arange(60), g, h, Limits(2, 5, 1.0, 0.3))
+        tree, leaves = grow(
+            binned(x, edges), edges, np.arange(4), np.arange(60), g, h, Limits(2, 5, 1.0, 0.3)
+        )
 
     def worth(rows):
         return g[rows].sum() ** 2 / (h[rows].sum() + 0.3)

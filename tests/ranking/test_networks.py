@@ -1,4 +1,4 @@
-"""RankNet, ListNet, LambdaRank: they learn, the same every time, and a linear one equals a hand-made descent."""
+"""RankNet, ListNet, LambdaRank: they learn, the same every time, by the gradient that the rule gives."""
 
 import numpy as np
 import pytest

@@ -9,7 +9,12 @@ from mmscratch.ranking import pairwise
 from mmscratch.ranking.listwise import top_one
 from mmscratch.ranking.pairwise import pulls, swap_scales
 
-SETTINGS = {"plain": (1.0, 30, False), "cut": (2.0, 3, False), "norm": (1.0, 30, True), "both": (0.7, 4, True)}
+SETTINGS = {
+    "plain": (1.0, 30, False),
+    "cut": (2.0, 3, False),
+    "norm": (1.0, 30, True),
+    "both": (0.7, 4, True),
+}
 FLOORS = [f for f in ("cpu", "reference") if f == "reference" or kernels.has_numba()]
 
 

@@ -56,7 +56,13 @@ def test_damaged_files_are_refused(tmp_path):
     path = tmp_path / "svm.npz"
     RankSVM().fit(x, y, groups).save(path)
     head = np.frombuffer(b'{"format": 1, "kind": "os.system"}', np.uint8)
-    for changes in ({"coef": np.zeros(3)}, {"coef": None}, {"head": None}, {"head": head}, {"head": head[:9]}):
+    for changes in (
+        {"coef": np.zeros(3)},
+        {"coef": None},
+        {"head": None},
+        {"head": head},
+        {"head": head[:9]},
+    ):
         with pytest.raises(DataError, match="holds no ranker"):
             load_ranker(damaged(path, tmp_path, **changes))
     buffer = io.BytesIO()

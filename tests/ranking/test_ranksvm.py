@@ -18,7 +18,9 @@ def check_golden(loss, c, floor=None):
     with kernels.use(floor or kernels.host().__name__.rpartition(".")[2]):
         model = RankSVM(c, loss, tol=1e-7, max_iter=20_000).fit(g["x"], g["y"], g["groups"])
     np.testing.assert_allclose(model.coef_, g[f"svm/{loss}/{c}"], rtol=1e-4, atol=2e-6)
-    assert 0 <= model.dual_gap_ + 1e-9 < 1e-5 * max(1, model.objective_), "primal and dual meet at the optimum"
+    assert 0 <= model.dual_gap_ + 1e-9 < 1e-5 * max(1, model.objective_), (
+        "primal and dual meet at the optimum"
+    )
 
 
 @pytest.mark.parametrize("loss, c", CASES)
@@ -75,7 +77,9 @@ def test_an_order_that_is_linear_is_found_whatever_the_queries_offsets_are():
 
 def test_the_order_of_documents_and_queries_says_nothing():
     x, y, groups, _ = linear_problem(queries=9)
-    turn = np.concatenate([q * 8 + np.random.default_rng(q).permutation(8) for q in (3, 8, 0, 1, 2, 7, 6, 5, 4)])
+    turn = np.concatenate(
+        [q * 8 + np.random.default_rng(q).permutation(8) for q in (3, 8, 0, 1, 2, 7, 6, 5, 4)]
+    )
     one = RankSVM(tol=1e-7, max_iter=20_000).fit(x, y, groups)
     two = RankSVM(tol=1e-7, max_iter=20_000).fit(x[turn], y[turn], groups)
     np.testing.assert_allclose(one.coef_, two.coef_, atol=1e-5)
