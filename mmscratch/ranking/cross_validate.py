@@ -30,10 +30,10 @@ RECORDED = pathlib.Path(__file__).with_name("lightgbm_folds.json")
 CUTOFFS = (1, 3, 5)
 
 CANDIDATES = {
-    "RankSVM": lambda seed: RankSVM(0.003, tol=1e-2, random_state=seed),
-    "RankNet": lambda seed: RankNet((32,), dropout=0.5, random_state=seed),
-    "ListNet": lambda seed: ListNet((32,), dropout=0.5, random_state=seed),
-    "LambdaRank": lambda seed: LambdaRank((32,), dropout=0.5, random_state=seed),
+    "RankSVM": lambda seed: RankSVM(0.1, tol=0.1, random_state=seed),
+    "RankNet": lambda seed: RankNet(random_state=seed),
+    "ListNet": lambda seed: ListNet(random_state=seed),
+    "LambdaRank": lambda seed: LambdaRank(random_state=seed),
     "LambdaMART": lambda seed: LambdaMART(random_state=seed),
 }
 

@@ -87,7 +87,7 @@ class _Network(Ranker):
             rows = np.concatenate([np.arange(bounds[q], bounds[q + 1]) for q in some])
             own = np.concatenate([[0], np.cumsum(bounds[some + 1] - bounds[some])])
             scores = self.network_(Tensor(x[rows]))
-            loss, slope, _ = self._rule(scores.numpy()[:, 0].astype(np.float64), y[rows], own)
+            loss, slope, _ = self._rule(scores.detach().numpy()[:, 0].astype(np.float64), y[rows], own)
             optimizer.zero_grad()
             scores.backward(np.ascontiguousarray(slope[:, None] / len(some), np.float32))
             optimizer.step()

@@ -30,8 +30,8 @@ class Ranker:
     """Settings are the keyword arguments of ``__init__`` and attributes of the same names.
 
     A subclass writes ``_check`` (its settings), ``_fit(x, y, bounds, judge)`` (x (N, D) float64, y (N,)
-    int64, bounds (Q + 1,); judge: None, or (x, y, groups) of other queries), ``_score(x)``, and ``_arrays`` and
-    ``_restore`` for its file.
+    int64, bounds (Q + 1,); judge: None, or (x, y, groups) of other queries), ``_score(x)``, and
+    ``_arrays`` and ``_restore`` for its file.
     """
 
     n_features_in_ = None

@@ -31,8 +31,8 @@ def check_golden(floor, name):
             found = lambdas(g, 0 * g["scores"], 1.0, 30, True)[1:]
         else:
             found = lambdas(g, g["scores"], *SETTINGS[name])[1:]
-    # what LightGBM keeps in 32 bits, through two divisions
-    np.testing.assert_allclose(found, g[f"pulls/{name}"], rtol=2e-5, atol=2e-6)
+    # LightGBM looks 1 / (1 + eˣ) up in a table, of steps of 5e-5 / σ
+    np.testing.assert_allclose(found, g[f"pulls/{name}"], rtol=1e-4, atol=2e-5)
 
 
 @pytest.mark.parametrize("floor", FLOORS)
