@@ -3,8 +3,8 @@
     2 qid:10 1:0.03 2:0.89 136:1.5 # docid = 42        label, query, feature:value …, a remark
     2 1:0.03 2:0.89 136:1.5                            where a file of queries stands beside it
 
-The file of queries of ``rank.train`` or ``rank.train.gz`` is ``rank.train.query``: one number a line, how many
-documents each query has, in the order of the documents. Features that a line does not name are 0.
+The file of queries of ``rank.train`` or ``rank.train.gz`` is ``rank.train.query``: one number a line, how
+many documents each query has, in the order of the documents. Features that a line does not name are 0.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Features in few steps: each number becomes the index of the interval it lies in, so a tree need only count."""
+"""Features in few steps: each number becomes the index of its interval, so a tree need only count."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _edges(column, max_bin):
 
 
 def binned(x, edges):
-    """Bin of every number: uint8 (D, N), feature after feature. Bin b is what lies in (edge b − 1, edge b]."""
+    """Bin of every number: uint8 (D, N), a row a feature. Bin b is what lies in (edge b − 1, edge b]."""
     found = np.empty((x.shape[1], x.shape[0]), np.uint8)
     for d, cuts in enumerate(edges):
         found[d] = np.searchsorted(cuts, x[:, d], side="left")

@@ -4,8 +4,8 @@ Put side by side, [q; d], they are enough for a network or for trees, and useles
 
     w · [q; d_i] − w · [q; d_j] = w_q · (q − q) + w_d · (d_i − d_j) = w_d · (d_i − d_j)
 
-The query has cancelled: whoever asks, the documents stand in the same order. What brings the query back is any
-feature in which the two meet: their product, their distance, all products of their parts, their cosine.
+The query has cancelled: whoever asks, the documents stand in the same order. What brings the query back is
+any feature in which the two meet: their product, their distance, all products of their parts, their cosine.
 """
 
 from __future__ import annotations

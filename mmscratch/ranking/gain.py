@@ -31,7 +31,7 @@ def order(scores):
 def best_dcg(y, k=None, gain="exponential"):
     """DCG@k of the best order of these labels."""
     best = np.sort(gains(y, gain))[::-1][:k]
-    return float(best @ discounts(len(best)))
+    return float((best * discounts(len(best))).sum())
 
 
 def ndcg_of_queries(y, scores, groups, k=5, gain="exponential", without="one"):
@@ -42,8 +42,8 @@ def ndcg_of_queries(y, scores, groups, k=5, gain="exponential", without="one"):
     without    a query that has no relevant document: "one" counts as 1, "zero" as 0, "skip" as NaN
     k          None: all ranks
 
-    Equal scores stand in the order of the data (a stable sort), as in LightGBM: a constant score is worth what
-    the data's order is worth, so shuffle the documents before you judge a ranker that ties.
+    Equal scores stand in the order of the data (a stable sort), as in LightGBM: a constant score is worth
+    what the data's order is worth, so shuffle the documents before you judge a ranker that ties.
 
     Shapes     y, scores (N,), groups (Q,) → (Q,)
     Errors     ValueError where shapes do not fit, a score is NaN, k < 1, or an option is unknown
@@ -64,7 +64,7 @@ def ndcg_of_queries(y, scores, groups, k=5, gain="exponential", without="one"):
         best = best_dcg(labels, k, gain)
         if best > 0:
             read = gains(labels[order(scores[begin:end])[:k]], gain)
-            found[q] = read @ discounts(len(read)) / best
+            found[q] = (read * discounts(len(read))).sum() / best
     return found
 
 

@@ -1,12 +1,12 @@
 """LambdaMART (Burges, 2010; Wu, Burges, Svore & Gao, 2010): boosted trees that follow LambdaRank's pulls.
 
     s₀ = 0;   for t = 1 … n_estimators:
-        λ, h       of ``pairwise.pulls`` at the scores s_{t−1}: from where all trees so far have put the documents
-        tree       of ``trees.grow`` on λ and h of some documents and some features, its leaves −Σλ / (Σh + l2)
+        λ, h       of ``pairwise.pulls`` at s_{t−1}: from where all trees so far have put the documents
+        tree       of ``trees.grow`` on some documents and some features, its leaves −Σλ / (Σh + l2)
         s_t        = s_{t−1} + learning_rate · tree(x)
 
-Bagging (Friedman, 2002) and features drawn anew for each tree make trees that err differently; what they share
-is what generalises. Early stopping keeps as many trees as were best for other queries.
+Bagging (Friedman, 2002) and features drawn anew for each tree make trees that err differently; what they
+share is what generalises. Early stopping keeps as many trees as were best for other queries.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NODES = ("feature", "threshold", "left", "right")
 
 
 class LambdaMART(Ranker):
-    """Settings, and after ``fit`` what was learnt. They have LightGBM's names and, but for the defaults, its sense.
+    """Settings, and after ``fit`` what was learnt. Names and sense, not defaults, are LightGBM's.
 
     n_estimators, learning_rate       trees, and how much of each is taken
     num_leaves, min_data_in_leaf      a tree's leaves at most, documents of a leaf at least
@@ -35,8 +35,8 @@ class LambdaMART(Ranker):
     feature_fraction                  part of the features (of those that vary) drawn for each tree
     bagging_fraction, bagging_freq    part of the documents, drawn anew for every so many trees
     truncation_level, sigma, norm     of ``pairwise.pulls``
-    early_stopping, eval_at           with ``eval_set``: stop when NDCG@eval_at has not grown for so many trees
-                                      (None: never), and keep the trees up to the best
+    early_stopping, eval_at           with ``eval_set``: stop when NDCG@eval_at has not grown for so many
+                                      trees (None: never), and keep the trees up to the best
     random_state                      what is drawn
 
     trees_      list of Tree, their values multiplied by learning_rate already
@@ -169,7 +169,7 @@ def _flat(trees):
 
 
 def _check_tree(tree):
-    """Every node but the root and every leaf hangs below exactly one earlier node: no way leads in a circle."""
+    """Every leaf and node but the root hangs below one earlier node: no way leads in a circle."""
     count = len(tree.feature)
     children = np.concatenate([tree.left, tree.right])
     above = np.tile(np.arange(count), 2)

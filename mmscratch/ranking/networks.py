@@ -1,8 +1,9 @@
 """RankNet, ListNet and LambdaRank: a neural score, taught by its neighbours in the query.
 
-One step takes some queries, scores their documents, and asks a rule for ∂ℓ/∂s: how hard each document is pulled
-up or down (``pairwise.pulls``, ``listwise.top_one``). Backpropagation takes it from there to the weights. The
-rule is all in which the three differ: LambdaRank has no loss that could be differentiated, and needs none.
+One step takes some queries, scores their documents, and asks a rule for ∂ℓ/∂s: how hard each document is
+pulled up or down (``pairwise.pulls``, ``listwise.top_one``). Backpropagation takes it from there to the
+weights. The rule is all in which the three differ: LambdaRank has no loss that could be differentiated, and
+needs none.
 
     s(x) = v · relu(… relu(W₁ x̂ + b₁) …),   x̂ = (x − mean) / deviation of the training documents
     hidden=(): s(x) = v · x̂, a linear score
@@ -86,7 +87,7 @@ class _Network(Ranker):
             rows = np.concatenate([np.arange(bounds[q], bounds[q + 1]) for q in some])
             own = np.concatenate([[0], np.cumsum(bounds[some + 1] - bounds[some])])
             scores = self.network_(Tensor(x[rows]))
-            loss, slope, _ = self._rule(scores.numpy()[:, 0].astype(np.float64), y[rows], own)
+            loss, slope, _ = self._rule(scores.detach().numpy()[:, 0].astype(np.float64), y[rows], own)
             optimizer.zero_grad()
             scores.backward(np.ascontiguousarray(slope[:, None] / len(some), np.float32))
             optimizer.step()

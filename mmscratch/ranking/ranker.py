@@ -29,20 +29,20 @@ KINDS = {
 class Ranker:
     """Settings are the keyword arguments of ``__init__`` and attributes of the same names.
 
-    A subclass writes ``_check`` (its settings), ``_fit(x, y, bounds, judge)`` (x (N, D) float64, y (N,) int64,
-    bounds (Q + 1,); judge: None, or (x, y, groups) of other queries), ``_score(x)``, and ``_arrays`` and
-    ``_restore`` for its file.
+    A subclass writes ``_check`` (its settings), ``_fit(x, y, bounds, judge)`` (x (N, D) float64, y (N,)
+    int64, bounds (Q + 1,); judge: None, or (x, y, groups) of other queries), ``_score(x)``, and
+    ``_arrays`` and ``_restore`` for its file.
     """
 
     n_features_in_ = None
 
-    def fit(self, X, y, groups, *, eval_set=None):  # noqa: N803 (scikit-learn's name)
+    def fit(self, X, y, groups, *, eval_set=None):
         """Learn from judged documents; → self.
 
         X (N, D), y (N,) whole numbers ≥ 0, groups (Q,) documents of each query, in the order of the rows
         eval_set   (X, y, groups) of other queries, for rankers that watch them to know when to stop
 
-        Errors     ValueError naming the argument; also where no query has two labels: there is nothing to learn
+        Errors     ValueError naming the argument; also where no query has two labels
         """
         name = type(self).__name__
         self._check()
@@ -62,12 +62,12 @@ class Ranker:
         self._fit(x, y, bounds, judge)
         return self
 
-    def predict(self, X):  # noqa: N803
+    def predict(self, X):
         """Scores (N,) float64: only their order inside a query means something."""
         self._check_fitted()
         return self._score(check_features(type(self).__name__, X, self.n_features_in_))
 
-    def score(self, X, y, groups, k=5):  # noqa: N803
+    def score(self, X, y, groups, k=5):
         """NDCG@k of ``predict(X)``."""
         return ndcg(y, self.predict(X), groups, k)
 

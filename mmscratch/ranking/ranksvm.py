@@ -8,13 +8,14 @@ It is a support vector machine without an intercept on the differences z_k = x_i
 intercept, and whatever else is the same for all documents of a query, cancels in z.
 
 Dual coordinate descent (Hsieh et al., 2008, algorithm 1)   over pairs in random order, with w = Σ α_k z_k:
-    min_α ½ αᵀQα − Σ α_k,  0 ≤ α_k ≤ U,  Q = ZZᵀ + D·1;   α_k ← clip(α_k − (w·z_k − 1 + Dα_k)/(‖z_k‖² + D), 0, U)
+    min_α ½ αᵀQα − Σ α_k,  0 ≤ α_k ≤ U,  Q = ZZᵀ + D·1
+    α_k ← clip(α_k − (w·z_k − 1 + Dα_k)/(‖z_k‖² + D), 0, U)
     hinge: U = C, D = 0;  squared hinge: U = ∞, D = 1/2C.   Ends where the projected gradients of an epoch
     differ by at most ``tol``.
 
 Subgradient (Pegasos: Shalev-Shwartz et al., 2007)   with λ = 1/(C·pairs), from w = 0, on a batch of pairs:
-    w ← (1 − 1/t) w + (1/λt) · mean of −ξ'(w·z) z,  then into the ball ‖w‖ ≤ 1/√λ; the result is the mean of the
-    second half of the steps.
+    w ← (1 − 1/t) w + (1/λt) · mean of −ξ'(w·z) z,  then into the ball ‖w‖ ≤ 1/√λ; the result is the mean of
+    the second half of the steps.
 """
 
 from __future__ import annotations
@@ -40,11 +41,20 @@ class RankSVM(Ranker):
     batch_size       pairs a step of the subgradient
     random_state     the order of pairs
 
-    coef_ (D,) w;  n_iter_ epochs;  objective_ what was minimised, at w;  dual_gap_ primal − dual (dual solver)
+    coef_ (D,) w;  n_iter_ epochs;  objective_ what was minimised, at w;  dual_gap_ primal − dual (dual)
     """
 
-    def __init__(self, C=1.0, loss="hinge", solver="dual", *, tol=1e-3, max_iter=1000, batch_size=32,  # noqa: N803
-                 random_state=0):  # fmt: skip
+    def __init__(
+        self,
+        C=1.0,
+        loss="hinge",
+        solver="dual",
+        *,
+        tol=1e-3,
+        max_iter=1000,
+        batch_size=32,
+        random_state=0,
+    ):
         self.C, self.loss, self.solver = C, loss, solver
         self.tol, self.max_iter, self.batch_size, self.random_state = tol, max_iter, batch_size, random_state
         self._check()
@@ -79,7 +89,7 @@ class RankSVM(Ranker):
         alpha, w = np.zeros(len(first)), np.zeros(x.shape[1])
         squares = _squared_lengths(x, first, second)
         step = _epoch()
-        for epoch in range(1, self.max_iter + 1):
+        for epoch in range(1, self.max_iter + 1):  # noqa: B007
             turn = rng.permutation(len(first))
             most, least = step(x, first, second, turn, alpha, w, squares, float(upper), diagonal)
             if most - least <= self.tol:

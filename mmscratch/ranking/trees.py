@@ -1,14 +1,14 @@
 """One regression tree on binned features, grown leaf by leaf for a loss of second order.
 
-Let G and H be the sums of gradients and of second derivatives over the rows of a leaf. With the loss taken as a
-parabola, the leaf's best value and what a cut into left and right wins by it are
+Let G and H be the sums of gradients and of second derivatives over the rows of a leaf. With the loss taken
+as a parabola, the leaf's best value and what a cut into left and right wins by it are
 
     v = −G / (H + λ),       gain = G_L²/(H_L + λ) + G_R²/(H_R + λ) − G²/(H + λ)
-                                                                  (Friedman, 2001; Chen & Guestrin, 2016, eq. 5–7)
+                                                              (Friedman, 2001; Chen & Guestrin, 2016, eq. 5–7)
 
-G and H of every bin of every feature (a histogram) are gathered in one pass over a leaf's rows, and every cut is
-judged in one pass over the bins. Always the leaf that wins most is cut, wherever it lies ("leaf-wise", Shi,
-2007; Ke et al., 2017). Of two children only the smaller is gathered: the other is the parent's less the
+G and H of every bin of every feature (a histogram) are gathered in one pass over a leaf's rows, and every
+cut is judged in one pass over the bins. Always the leaf that wins most is cut, wherever it lies ("leaf-wise",
+Shi, 2007; Ke et al., 2017). Of two children only the smaller is gathered: the other is the parent's less the
 smaller's.
 
 This file is the formula in NumPy and the growing; ``tree_loops`` holds the compiled passes.
@@ -41,7 +41,7 @@ class Limits:
 class Tree:
     """Nodes in arrays: node 0 is the root; child ≥ 0 is a node, child < 0 is leaf −1 − child.
 
-    feature, threshold, left, right (K,): to the left if x[feature] ≤ threshold;   value (K + 1,) of the leaves
+    feature, threshold, left, right (K,): to the left if x[feature] ≤ threshold;  value (K + 1,) of the leaves
     """
 
     feature: np.ndarray
