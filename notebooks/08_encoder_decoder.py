@@ -196,9 +196,8 @@ def alike(seen):
     return cosine[np.triu_indices(100, 1)].mean()
 
 
-print(
-    f"cosine of two pictures' states: {alike(features['train']):.1f} as they come, {alike(scaled['train']):.1f} scaled"
-)
+before, after = alike(features["train"]), alike(scaled["train"])
+print(f"cosine of two pictures' states: {before:.1f} as they come, {after:.1f} scaled")
 
 models = {
     name: NICDecoder(
@@ -396,8 +395,8 @@ for h in found:
 right.axis("off")
 plt.show()
 for h in found:
-    print(f"{' '.join(vocabulary.words[t] for t in h.tokens):42} "
-          f"{'true' if held_out.judge([[vocabulary.words[t] for t in h.tokens]], [one])[0] else 'false'}")  # fmt: skip
+    sentence = [vocabulary.words[t] for t in h.tokens]
+    print(f"{' '.join(sentence):42} {'true' if held_out.judge([sentence], [one])[0] else 'false'}")
 
 # %% [markdown]
 # See how *a* fares: it begins well, but then the colour has to be said at the third word, after *i see a* at the
@@ -408,7 +407,10 @@ for h in found:
 # %%
 wide, wide_log_p = say("beam", width=10)
 narrow_log_p = say("beam", width=2)[1]
-print("of some picture a beam of 2 finds less than greedy:", (narrow_log_p < greedy_log_p - 1e-3).any())
+print(
+    "of some picture a beam of 2 says something less likely than greedy:",
+    (narrow_log_p < greedy_log_p - 1e-3).any(),
+)
 print("a beam of 10 finds likelier sentences on average:", wide_log_p.mean() > greedy_log_p.mean())
 lengths = [
     np.mean([len(s) for s in say("beam", width=10, length_penalty=a)[0]]) for a in (0.0, 1.0, 2.0, 4.0)

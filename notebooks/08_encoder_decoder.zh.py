@@ -176,9 +176,8 @@ def alike(seen):
     return cosine[np.triu_indices(100, 1)].mean()
 
 
-print(
-    f"cosine of two pictures' states: {alike(features['train']):.1f} as they come, {alike(scaled['train']):.1f} scaled"
-)
+before, after = alike(features["train"]), alike(scaled["train"])
+print(f"cosine of two pictures' states: {before:.1f} as they come, {after:.1f} scaled")
 
 models = {
     name: NICDecoder(
@@ -366,8 +365,8 @@ for h in found:
 right.axis("off")
 plt.show()
 for h in found:
-    print(f"{' '.join(vocabulary.words[t] for t in h.tokens):42} "
-          f"{'true' if held_out.judge([[vocabulary.words[t] for t in h.tokens]], [one])[0] else 'false'}")  # fmt: skip
+    sentence = [vocabulary.words[t] for t in h.tokens]
+    print(f"{' '.join(sentence):42} {'true' if held_out.judge([sentence], [one])[0] else 'false'}")
 
 # %% [markdown]
 # 看看 *a* 的命运：它开头很好，可是走 *a* 这条路，第三个词就得说出颜色；走 *i see a* 这条路，第五个词才说。谁必须先作决定，谁的和就会暂时小一些。所以集束也可能丢掉贪心本来能找到的句子：一个开头被另外几个看上去更好、结局却更差的挤掉了。就全部图像平均而言，集束越宽，找到的句子越可能；对单独一幅图，它什么也不保证，除非宽到穷举。
@@ -375,7 +374,10 @@ for h in found:
 # %%
 wide, wide_log_p = say("beam", width=10)
 narrow_log_p = say("beam", width=2)[1]
-print("of some picture a beam of 2 finds less than greedy:", (narrow_log_p < greedy_log_p - 1e-3).any())
+print(
+    "of some picture a beam of 2 says something less likely than greedy:",
+    (narrow_log_p < greedy_log_p - 1e-3).any(),
+)
 print("a beam of 10 finds likelier sentences on average:", wide_log_p.mean() > greedy_log_p.mean())
 lengths = [
     np.mean([len(s) for s in say("beam", width=10, length_penalty=a)[0]]) for a in (0.0, 1.0, 2.0, 4.0)
