@@ -11,8 +11,8 @@ refused). Two values of l2 are two equations:
 
 ``svm/…``    LinearSVC without intercept on all differences x_i − x_j, y_i > y_j, of one query, class +1,
              and as many of class −1 with the sign turned (it wants two classes), at C/2
-``trees/…``  predictions of LightGBM for the rows it learnt from. (For others it may differ: where cuts tie, by
-             rounding, and next to 0, which has a bin of its own.) It guesses the rows of a leaf from Σh and
+``trees/…``  predictions of LightGBM for the rows it learnt from. (For others it may differ: where cuts tie,
+             by rounding, and next to 0, which has a bin of its own.) It guesses the rows of a leaf from Σh and
              refuses those it takes for empty, and does not try a feature again below a leaf where it won
              nothing; with Σh ≥ 0.4 asked, neither happens here.
 ``ndcg/…``   its metric
