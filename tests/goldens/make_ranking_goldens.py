@@ -12,12 +12,13 @@ refused). Two values of l2 are two equations:
 ``svm/…``    LinearSVC without intercept on all differences x_i − x_j, y_i > y_j, of one query, class +1,
              and as many of class −1 with the sign turned (it wants two classes), at C/2
 ``trees/…``  predictions of LightGBM for the rows it learnt from. (For others it may differ: where cuts tie,
-             by rounding, and next to 0, which has a bin of its own.) It guesses the rows of a leaf from Σh and
+             by rounding, and next to 0, which has a bin of its own.) It guesses a leaf's rows from Σh and
              refuses those it takes for empty, and does not try a feature again below a leaf where it won
              nothing; with Σh ≥ 0.4 asked, neither happens here.
 ``ndcg/…``   its metric
 """
 
+import itertools
 import pathlib
 import warnings
 
@@ -61,8 +62,10 @@ def gradients(y, scores, groups, sigma, truncation, norm):
         lambdarank_truncation_level=truncation, lambdarank_norm=norm,
     )  # fmt: skip
     slope, curve = np.zeros(len(y)), np.zeros(len(y))
-    a, b, heavy = 0.5, 2.0, 100.0
-    for i in range(len(y)):
+    a, b = 0.5, 2.0
+    for i, heavy in itertools.product(range(len(y)), (1e2, 1e4)):
+        if curve[i]:
+            continue
         x = (np.arange(len(y)) == i).astype(float)[:, None]
         weight, v = np.where(x[:, 0] == 1, heavy, 1.0), []
         for l2 in (a, b):
@@ -70,9 +73,9 @@ def gradients(y, scores, groups, sigma, truncation, norm):
             data = lightgbm.Dataset(x, y, group=groups, weight=weight, init_score=scores, params=given)
             v.append(lightgbm.train(given, data, 1).predict(x[i : i + 1])[0])
         if v[0] != v[1]:
-            curve[i] = (b * v[1] - a * v[0]) / (v[0] - v[1])
-            slope[i] = -v[0] * (curve[i] + a)
-    return slope / heavy, curve / heavy
+            weighed = (b * v[1] - a * v[0]) / (v[0] - v[1])
+            slope[i], curve[i] = -v[0] * (weighed + a) / heavy, weighed / heavy
+    return slope, curve
 
 
 def differences(x, y, groups):
