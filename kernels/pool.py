@@ -27,6 +27,7 @@ from numba.extending import intrinsic
 
 from . import parts
 from .cpu import threads
+from .cpu.simd import borrowed
 from .jit import njit, prange
 
 __all__ = ["parallel"]
@@ -124,8 +125,8 @@ def _entry(context, module, compiled, kinds):
     task, address = entry.args
     block = builder.inttoptr(address, _block(context, kinds).as_pointer())
     packed = builder.load(cgutils.gep_inbounds(builder, block, 0, 1))
-    arguments = [
-        _borrowed(context, builder, kind, builder.extract_value(packed, i)) for i, kind in enumerate(kinds)
+    arguments = [  # counting users of arrays task by task, the threads would wait for each other's counts
+        borrowed(context, builder, kind, builder.extract_value(packed, i)) for i, kind in enumerate(kinds)
     ]
     context.add_linking_libs([compiled.library])
     status, _ = context.call_internal_no_propagate(
@@ -135,22 +136,6 @@ def _entry(context, module, compiled, kinds):
         builder.store(_WORD(1), cgutils.gep_inbounds(builder, block, 0, 0))
     builder.ret_void()
     return entry
-
-
-def _borrowed(context, builder, kind, value):
-    """The value, with arrays (also those in tuples) that do not know whose memory theirs is.
-
-    (Counting their users task by task, the threads would wait for each other's counts.)
-    """
-    if isinstance(kind, types.Array):
-        array = context.make_array(kind)(context, builder, value)
-        array.meminfo = ir.Constant(array.meminfo.type, None)
-        return array._getvalue()
-    if isinstance(kind, types.BaseTuple):
-        for i, inner in enumerate(kind.types):
-            part = _borrowed(context, builder, inner, builder.extract_value(value, i))
-            value = builder.insert_value(value, part, i)
-    return value
 
 
 # ── the loop ─────────────────────────────────────────────────────────────────────────────────────

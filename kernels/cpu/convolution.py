@@ -3,7 +3,8 @@
 winograd  3 × 3 at every position, float32, 16 channels and more (``winograd.py``)
 phases    3 × 3 with dilation, J × 3 × 3: the same after planes are rearranged (``convolution_phases.py``)
 pointwise 1 × 1 of float32, strided or not: products of matrices (``convolution_pointwise.py``)
-depthwise channels by themselves, float32: taps on registers (``convolution_depthwise.py``)
+depthwise channels by themselves, float32: taps on registers (``convolution_depthwise.py``; 3 × 3 at every
+          position: ``convolution_planes.py``)
 direct    everything else of float32 where there are vectors: products of register tiles over a padded copy
           (``convolution_direct.py``, ``convolution_weights.py``)
 columns   im2col and BLAS (``convolution_columns.py``): every dtype, every machine
@@ -38,6 +39,10 @@ def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
 
             return pointwise.conv(x, weight, bias, stride, groups, activation)
         if len(weight) == groups == x.shape[1]:
+            if _by_planes(weight.shape, x.shape[2:], stride, padding, dilation):
+                from . import convolution_planes as planes
+
+                return planes.conv(x, weight, bias, padding, activation)
             from . import convolution_depthwise as depthwise
 
             return depthwise.conv(x, weight, bias, stride, padding, dilation, activation)
@@ -63,6 +68,10 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
 
             return pointwise.conv_input_gradient(dy, weight, x_shape, stride, groups)
         if len(weight) == groups == x_shape[1] and math.prod(stride) == 1:
+            if _by_planes(weight.shape, x_shape[2:], stride, padding, dilation):
+                from . import convolution_planes as planes
+
+                return planes.conv_input_gradient(dy, weight, x_shape, padding)
             from . import convolution_depthwise as depthwise
 
             return depthwise.conv_input_gradient(dy, weight, x_shape, padding, dilation)
@@ -88,6 +97,10 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
 
             return pointwise.conv_weight_gradient(dy, x, weight_shape, stride, groups)
         if weight_shape[0] == groups == x.shape[1]:
+            if _by_planes(weight_shape, x.shape[2:], stride, padding, dilation):
+                from . import convolution_planes as planes
+
+                return planes.conv_weight_gradient(dy, x, weight_shape, padding)
             from . import convolution_depthwise as depthwise
 
             return depthwise.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation)
@@ -112,6 +125,15 @@ def _by_phases(weight_shape, size, stride, padding, dilation, groups):
     if groups != 1 or weight_shape[-2:] != (3, 3) or min(weight_shape[:2]) < CHANNELS:
         return False
     from .convolution_phases import serves
+
+    return serves(weight_shape, size, stride, padding, dilation)
+
+
+def _by_planes(weight_shape, size, stride, padding, dilation):
+    """Whether ``convolution_planes.py`` serves a depthwise layer."""
+    if len(size) != 2 or weight_shape[2:] != (3, 3):
+        return False
+    from .convolution_planes import serves
 
     return serves(weight_shape, size, stride, padding, dilation)
 

@@ -27,6 +27,7 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     slide(a, b)                     lanes 1, 2, … of a and then lane 0 of b
     load_rows(x, i, step, 4)        4 (or another plain number of) vectors, from x[i], x[i + step], … on
     store_rows(x, i, step, vectors) the converse, for a tuple of any length
+    bare(x)                         the array (or tuple of arrays) x without its count of users
 
 exp, log, tanh, … on vectors are in ``simd_math.py``, tiles of matrix products in ``microkernels.py``.
 
@@ -48,9 +49,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 __all__ = [
-    "BYTES", "LANES", "Vector", "absolute", "below", "copysign", "deinterleave", "exponent", "fma", "gather",
-    "interleave", "lanes", "largest", "ldexp", "load", "load_part", "load_rows", "mantissa", "maximum",
-    "minimum", "power_of_two", "prefetch", "rint", "slide", "splat", "sqrt", "store", "store_part",
+    "BYTES", "LANES", "Vector", "absolute", "bare", "below", "copysign", "deinterleave", "exponent", "fma",
+    "gather", "interleave", "lanes", "largest", "ldexp", "load", "load_part", "load_rows", "mantissa",
+    "maximum", "minimum", "power_of_two", "prefetch", "rint", "slide", "splat", "sqrt", "store", "store_part",
     "store_rows", "store_whole", "total", "transpose", "where", "widen",
 ]  # fmt: skip
 
@@ -347,6 +348,33 @@ def splat(typing, x, s):
         return _operand(context, builder, arguments[1], s, vector)
 
     return vector(x, s), generate
+
+
+def borrowed(context, builder, kind, value):
+    """Instructions: the value, with arrays (also those in tuples) that do not know whose memory theirs is."""
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, builder, value)
+        array.meminfo = ir.Constant(array.meminfo.type, None)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        for i, inner in enumerate(kind.types):
+            part = borrowed(context, builder, inner, builder.extract_value(value, i))
+            value = builder.insert_value(value, part, i)
+    return value
+
+
+@intrinsic
+def bare(typing, x):
+    """The array x (or tuple of arrays), whose users nobody counts: of an argument, which its caller holds.
+
+    Numba counts an array's users at every call with it, also where the call is inlined and has a branch:
+    two calls and a spilled register or thirty, in the midst of a loop.
+    """
+
+    def generate(context, builder, signature, arguments):
+        return borrowed(context, builder, x, arguments[0])
+
+    return x(x), generate
 
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────
