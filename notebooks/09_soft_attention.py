@@ -329,7 +329,9 @@ ax.tick_params(axis="x", rotation=60)
 plt.show()
 
 # %% [markdown]
-# Green are colours, blue are shapes, grey the rest. The gate opens before "a", the word after which the model must have chosen its object, and before shapes; it is nearly shut before "of", "to" and "the", which the words before decide.
+# Green are colours, blue are shapes, grey the rest. The gate opens widest before shapes, then before "a", the word
+# after which the model must have chosen its object; it is nearly shut before "of", "to" and "the", which the words
+# before decide.
 #
 # ## What to correct, in a table
 #
