@@ -135,7 +135,15 @@ def test_resume_without_checkpoints_begins(tmp_path, whole):
     assert digest(model.state_dict()) == whole[0]
 
 
-def test_control_c_finishes_the_step_saves_and_is_raised(tmp_path, whole):
+@pytest.fixture
+def interruptible():
+    """SIGINT raises, as in a terminal: what a shell starts in the background is born ignoring it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_control_c_finishes_the_step_saves_and_is_raised(tmp_path, whole, interruptible):
     random.manual_seed(1)
     model, options = parts()
     loss, count = options["loss_of_batch"], [0]
