@@ -232,6 +232,18 @@ def _add_score(parser):
     p.add_argument("--json", metavar="FILE", help="write the scores there too")
     p.set_defaults(run=_score_captions)
 
+    p = what.add_parser(
+        "ranking",
+        help="judge ranked documents: trec_eval's measures, from its files",
+        description="MAP, NDCG, precision, recall and the rest, as trec_eval has them of the same two files.",
+        epilog="example: mmscratch score ranking qrels.test results.test --json measures.json",
+    )
+    p.add_argument("qrels", metavar="QRELS", help='lines of "query iteration document judgement"')
+    p.add_argument("ranking", metavar="RUN", help='lines of "query Q0 document rank score name"')
+    p.add_argument("--per-query", action="store_true", help="print (and write) every query's measures too")
+    p.add_argument("--json", metavar="FILE", help="write the measures there too")
+    p.set_defaults(run=_score_ranking)
+
 
 def _demo(args):
     print("mmscratch demo: learning to caption pictures of an exact little world", flush=True)
@@ -302,6 +314,19 @@ def _score_captions(args):
         print(f"mmscratch: {note}", file=sys.stderr)
     if args.json:
         write_json(args.json, found.to_dict())
+
+
+def _score_ranking(args):
+    from .tasks.run import write_json
+    from .tasks.score import score_ranking
+
+    found = score_ranking(args.qrels, args.ranking, args.per_query)
+    for query, measures in [*found.get("per_query", {}).items(), ("all", found)]:
+        for name, value in measures.items():
+            if name != "per_query":
+                print(f"{name:24} {query:8} {value if isinstance(value, int) else format(value, '.4f')}")
+    if args.json:
+        write_json(args.json, found)
 
 
 def _data_scenes(args):

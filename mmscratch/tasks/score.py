@@ -1,12 +1,14 @@
-"""``mmscratch score captions``: files of captions against files of references."""
+"""``mmscratch score``: files of captions against references, files of rankings against judgements."""
 
 import dataclasses
 
 from ..data.caption_files import load_scored_captions
+from ..data.trec import load_qrels, load_run
 from ..metrics.captions import DEFAULT_TOKENIZER, chosen_metrics, score_captions, score_captions_per_image
+from ..metrics.trec import evaluate_queries, evaluate_run
 from .run import RunError
 
-__all__ = ["Scored", "score_files"]
+__all__ = ["Scored", "score_files", "score_ranking"]
 
 
 @dataclasses.dataclass
@@ -53,3 +55,16 @@ def score_files(candidates, references=(), metrics=None, tokenizer=None, per_ima
         each = score_captions_per_image(*pair, chosen, tokenizer=tokenizer)
         rows = [{"image_id": i} | scores for i, scores in zip(found.ids, each, strict=True)]
     return Scored(score_captions(*pair, chosen, tokenizer=tokenizer), rows, notes)
+
+
+def score_ranking(qrels, run, per_query=False):
+    """trec_eval's measures of a run: {measure: mean over the queries}, "per_query" with those of each.
+
+    Errors     DataError for a file that cannot be read; RunError where no query is in both
+    """
+    judged, ranked = load_qrels(qrels), load_run(run)
+    try:
+        means = evaluate_run(judged, ranked)
+    except ValueError:
+        raise RunError(run, f"has no query that {qrels} judges") from None
+    return means | ({"per_query": evaluate_queries(judged, ranked)} if per_query else {})

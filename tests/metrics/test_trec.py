@@ -1,10 +1,12 @@
 """trec_eval's measures: its own published values, small cases by hand, and what must hold of any run."""
 
+import json
 import pathlib
 
 import numpy as np
 import pytest
 
+from mmscratch.__main__ import main
 from mmscratch.data.errors import DataError
 from mmscratch.data.trec import load_qrels, load_run
 from mmscratch.metrics import trec
@@ -108,3 +110,25 @@ def test_bad_runs_name_the_line(tmp_path, text, word):
 def test_no_common_query_is_an_error():
     with pytest.raises(ValueError, match="no query"):
         evaluate_run({"1": {"a": 1}}, {"2": {"a": 1.0}})
+
+
+def test_the_command_prints_and_writes_trec_evals_values(published, tmp_path, capsys):
+    out = tmp_path / "measures.json"
+    files = [str(PUBLISHED / name) for name in ("qrels.test", "results.test")]
+    assert main(["score", "ranking", *files, "--json", str(out), "--per-query"]) == 0
+    said = {tuple(line.split()[:2]): line.split()[2] for line in capsys.readouterr().out.splitlines()}
+    found = json.loads(out.read_text())
+    for measure, query, value in expected("out.test.aq"):
+        values = found if query == "all" else found["per_query"][query]
+        if measure in values:
+            assert float(said[measure, query]) == pytest.approx(value, abs=1.1e-4)
+            assert values[measure] == pytest.approx(value, abs=5.1e-5)
+
+
+def test_the_command_refuses_what_it_cannot_judge(tmp_path, capsys):
+    (tmp_path / "q").write_text("1 0 a 1\n")
+    (tmp_path / "r").write_text("2 Q0 a 1 0.5 me\n")
+    assert main(["score", "ranking", str(tmp_path / "q"), str(tmp_path / "r")]) == 2
+    assert "no query" in capsys.readouterr().err
+    assert main(["score", "ranking", str(tmp_path / "none"), str(tmp_path / "r")]) == 2
+    assert "no such file" in capsys.readouterr().err
