@@ -58,8 +58,22 @@ class PictureCaptioner(nn.Module):
             attention=settings.attention, dropout=settings.dropout, query=settings.query,
             layers=settings.layers or None, heads=settings.heads, generator=generator,
         )  # fmt: skip
+        self.scaled = settings.scale_regions
+        if self.scaled:
+            self.middle, self.spread = (nn.Buffer(f(size, dtype=np.float32)) for f in (np.zeros, np.ones))
         if settings.model == "hard":
             self.decoder.half_sampling = settings.half_sampling
+
+    def scale_by(self, split, *, progress=False):
+        """With ``scale_regions``: from now on every feature has mean 0 and deviation 1 over this split."""
+        if self.scaled:
+            regions = self.encode_split(split, progress=progress)[0]
+            flat = regions.reshape(-1, regions.shape[2]) * self.spread.numpy() + self.middle.numpy()
+            self.middle.data = flat.mean(0, dtype=np.float64).astype(np.float32)
+            self.spread.data = np.maximum(flat.std(0, dtype=np.float64), 1e-6).astype(np.float32)
+
+    def _scale(self, regions):
+        return (regions - self.middle.numpy()) / self.spread.numpy() if self.scaled else regions
 
     def trained_parameters(self):
         """What the optimizer may move."""
@@ -73,7 +87,8 @@ class PictureCaptioner(nn.Module):
         if self.frozen:
             boxes = isinstance(self.encoder, Detector)
             look = self.encoder.best_regions if boxes else self.encoder.regions
-            return look(images, self.count)
+            regions, cells = look(images, self.count)
+            return self._scale(regions), cells
         with no_grad():
             parts = [self.grid_regions(images[i : i + 256]).numpy() for i in range(0, len(images), 256)]
         return self._whole_grid(np.concatenate(parts))
@@ -97,7 +112,7 @@ class PictureCaptioner(nn.Module):
         return load_network(self.published, self.weights)
 
     def _whole_grid(self, regions):
-        return regions, np.tile(np.arange(self.grid**2), (len(regions), 1))
+        return self._scale(regions), np.tile(np.arange(self.grid**2), (len(regions), 1))
 
     def grid_regions(self, images):
         """All cells as regions, differentiably: (B, 3, 64, 64) → (B, 64, D)."""

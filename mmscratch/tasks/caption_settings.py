@@ -28,6 +28,8 @@ class CaptionSettings:
                random weights; auto: frozen for scenes, finetune for other pictures; vgg16, vgg16-keras,
                resnet18, resnet50: a published network's last grid, computed once and kept on disk
     weights    of a published network: the file, as its publisher has it
+    scale_regions    every feature of the regions with mean 0 and deviation 1 over the training pictures (of a
+               frozen encoder): models that look at their mean alone, nic-…, need it
     query      current: the state that has heard the last word asks; previous: the paper's order
     attention_supervision    weight of the loss that points attention at the object a word mentions
                              (scenes, and not of a published network's grid)
@@ -55,6 +57,7 @@ class CaptionSettings:
     encoder: str = "auto"
     weights: str = ""
     regions: int = 8
+    scale_regions: bool = False
     attention_supervision: float = 1.0
     doubly_stochastic: float = 0.0
     label_smoothing: float = 0.0
@@ -88,6 +91,8 @@ class CaptionSettings:
             raise ValueError(f"weights: encoder {self.encoder!r} takes {wanted}, got {self.weights!r}")
         if self.regions > SceneCNN.GRID**2:
             raise ValueError(f"regions: expected at most {SceneCNN.GRID**2}, got {self.regions}")
+        if self.scale_regions and self.encoder in ("finetune", "scratch"):
+            raise ValueError(f"scale_regions: needs a frozen encoder, got encoder {self.encoder!r}")
         if self.layers < 0:
             raise ValueError(f"layers: expected at least 0, got {self.layers}")
         for key in ("dropout", "label_smoothing"):

@@ -23,7 +23,7 @@ from .caption_features import check_weights
 from .caption_judge import derangement, judge, likelihood
 from .caption_model import PictureCaptioner, describe, load_model, load_vocabulary
 from .caption_settings import CaptionSettings
-from .run import Run, plan, settings_from, write_json
+from .run import Run, RunError, plan, settings_from, write_json
 
 __all__ = ["CaptionLoader", "evaluate", "learn", "predict", "train"]
 
@@ -33,7 +33,10 @@ LONGEST = 40  # words of a caption of a picture that is in no data set
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     """Train as ``mmscratch train caption`` does; returns the Run."""
     run, data, seed, settings = plan("caption", CaptionSettings, data, out, seed, assignments, resume)
-    settings = settings.for_data(data)
+    try:
+        settings = settings.for_data(data)
+    except ValueError as e:
+        raise RunError("--set", str(e)) from None
     if settings.weights:
         check_weights(settings.weights)
     trained = load_split(data, "train", progress=progress)
@@ -57,6 +60,7 @@ def learn(model, vocabulary, settings, trained, checked, *, run=None, seed=None,
     of the same captions where each is shown another picture. While they are equal, the model does not look.
     """
     seed = run.seed if run is not None else seed
+    model.scale_by(trained, progress=progress)
     loader = CaptionLoader(model, vocabulary, settings, trained, seed, progress=progress)
     parameters = model.trained_parameters()
     optimizer = optim.AdamW(parameters, lr=settings.lr, weight_decay=settings.weight_decay)

@@ -11,9 +11,10 @@ from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.models.caption_models import CAPTION_MODELS
 from mmscratch.random import Generator
 from mmscratch.tasks.caption_data import load_scenes
-from mmscratch.tasks.caption_model import PictureCaptioner
+from mmscratch.tasks.caption_model import PictureCaptioner, load_model
 from mmscratch.tasks.caption_settings import CaptionSettings
 from mmscratch.tasks.captioning import CaptionLoader
+from mmscratch.tasks.run import Run
 from mmscratch.train import read_journal
 
 TINY = "scenes:train=16,val=8,test=8"
@@ -70,6 +71,23 @@ def test_own_words_are_fed_back_as_the_schedule_says():
     assert np.isfinite(wanted)
 
 
+def test_scaled_regions_have_mean_0_and_deviation_1_and_a_run_remembers_them(tmp_path):
+    """Over the training pictures; other pictures by the same numbers, also after reading the run back."""
+    run = tmp_path / "run"
+    settings = [*SMALL, "model=nic-input", "scale_regions=true"]
+    assert main(["train", "caption", "--data", TINY, "--out", str(run), "--quiet", "--set", *settings]) == 0
+    model, _, _ = load_model(Run.open(run))
+    plain, *_ = loader_of()
+    split = load_scenes(TINY, "train")
+    raw, scaled = plain.regions.reshape(-1, 130), model.encode_split(split)[0].reshape(-1, 130)
+    alive = raw.std(0) > 1e-5
+    np.testing.assert_allclose(scaled.mean(0)[alive], 0, atol=1e-3)
+    np.testing.assert_allclose(scaled.std(0)[alive], 1, atol=1e-3)
+    np.testing.assert_allclose(
+        scaled, (raw - raw.mean(0)) / np.maximum(raw.std(0), 1e-6), rtol=1e-3, atol=1e-3
+    )
+
+
 def test_beginning_with_frequencies_begins_better():
     plain, _, vocabulary = loader_of(attention_supervision=0)
     begun, model, _ = loader_of(attention_supervision=0, unigram_bias=True)
@@ -84,6 +102,7 @@ def test_beginning_with_frequencies_begins_better():
         ({"model": "rnn"}, "soft"),
         ({"label_smoothing": 1.0}, "label_smoothing"),
         ({"own_words": 0.0}, "own_words"),
+        ({"scale_regions": True, "encoder": "finetune"}, "scale_regions"),
         ({"model": "hard", "scheduled_sampling": "linear"}, "scheduled_sampling"),
     ],
 )
