@@ -32,7 +32,8 @@ STOREYS = {
     "mmscratch.models": 6,
     "mmscratch.ranking": 6,
     "mmscratch.tasks": 7,
-    "mmscratch.__main__": 8,
+    "mmscratch.commands": 8,
+    "mmscratch.__main__": 9,
 }
 WINGS = {"mmscratch.data", "mmscratch.lazy", "mmscratch.metrics", "mmscratch.weights"}
 WITHIN_FOUR = {"mmscratch.nn": 0, "mmscratch.optim": 1, "mmscratch.train": 2}
