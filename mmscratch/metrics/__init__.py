@@ -1,4 +1,4 @@
-"""Scores of captions, retrieval, attention maps, classifiers, detectors: NumPy and the standard library only."""
+"""Scores of captions, retrieval, attention maps, classifiers, detectors, on NumPy and nothing heavier."""
 
 from ..lazy import names
 
