@@ -91,9 +91,7 @@ class RetrievalSettings:
             "min_count", "validate_every", "checkpoint_every", "alarm",
         )  # fmt: skip
         if self.batch_size < 2:
-            raise ValueError(
-                f"batch_size: expected at least 2, got {self.batch_size}: no negatives"
-            )
+            raise ValueError(f"batch_size: expected at least 2, got {self.batch_size}: no negatives")
         if bool(self.weights) != (self.picture in NETWORKS):
             wanted = "a file of weights" if self.picture in NETWORKS else "none"
             raise ValueError(f"weights: picture {self.picture!r} takes {wanted}, got {self.weights!r}")
