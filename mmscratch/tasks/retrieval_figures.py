@@ -34,7 +34,7 @@ COLOURS = {"picture": "#1f6fb4", "sound": "#3a923a", "text": "#d1495b"}
 
 
 def vectors_of(run, split="test"):
-    """(found, gallery, {"before": (V, T), "after": (V, T)}) of a run, T the first second item of each first."""
+    """A run opened, its gallery, {"before": (V, T), "after": (V, T)}: items beside their first captions."""
     found = load_model(run)
     _, model = untrained(run, found.settings)
     pairs = gallery(load(run.data, split), found.senses)
