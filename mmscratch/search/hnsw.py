@@ -90,11 +90,12 @@ class HNSW(Index):
 
     def _search(self, q, k):
         self._check()
-        near = np.empty((len(q), min(self.count, k + SPARE)), np.int64)
+        breadth = max(self.ef_search, k)
+        near = np.empty((len(q), min(breadth, k + SPARE)), np.int64)
         step = _steps()
         step.search(
             -(-len(q) // step.TASK), q, self.rows.all(), self._base, self._upper, self._place,
-            *map(int, self._state), max(self.ef_search, near.shape[1]), near,
+            *map(int, self._state), breadth, near,
         )  # fmt: skip
         return best_of(q, self.rows.all(), near, k)
 

@@ -33,7 +33,10 @@ STEP = LANES or 1
 TASK = 16
 """Queries of one task."""
 
-_f = np.float32
+BLOCK = 256
+"""Rows whose sums are held at a time."""
+
+_f, _u = np.float32, np.uint64
 
 
 @njit
@@ -104,6 +107,33 @@ def worst(score, most):
     return least
 
 
+@njit
+def sums(table, codes, first, rows, parts, count, base, out):
+    """out[n] = base + Σ_j table[j · K + code_j] of row first + n.
+
+    Four rows at a time, so that no sum waits for itself; places are unsigned: none counts from the end.
+    """
+    p, k, n, end = _u(parts), _u(count), _u(0), _u(rows)
+    while n + _u(4) <= end:
+        s, t, u, v = base, base, base, base
+        i, row = (_u(first) + n) * p, _u(0)
+        for _ in range(parts):
+            s += table[row + _u(codes[i])]
+            t += table[row + _u(codes[i + p])]
+            u += table[row + _u(codes[i + p + p])]
+            v += table[row + _u(codes[i + p + p + p])]
+            i, row = i + _u(1), row + k
+        out[n], out[n + _u(1)], out[n + _u(2)], out[n + _u(3)] = s, t, u, v
+        n += _u(4)
+    while n < end:
+        s, i, row = base, (_u(first) + n) * p, _u(0)
+        for _ in range(parts):
+            s += table[row + _u(codes[i])]
+            i, row = i + _u(1), row + k
+        out[n] = s
+        n += _u(1)
+
+
 @parallel
 def scan(task, queries, coarse, half, panels, codes, ids, starts, probes, candidates, found):
     """``ivfpq.scan`` of TASK queries.
@@ -114,28 +144,24 @@ def scan(task, queries, coarse, half, panels, codes, ids, starts, probes, candid
     parts, count, most = panels.shape[0], panels.shape[2], candidates.shape[1]
     table, cells = np.empty(parts * count, _f), np.empty(probes, np.int64)
     score, which, wanted = np.empty(2 * most, _f), np.empty(2 * most, np.int64), queries.reshape(-1)
-    flat = codes.reshape(-1)
+    flat, block = codes.reshape(-1), np.empty(BLOCK, _f)
     for q in range(task * TASK, min(len(queries), (task + 1) * TASK)):
         tables(wanted, q * queries.shape[1], panels, table)
         largest(coarse[q], half, cells)
         kept, limit = 0, _f(-np.inf)
         for cell in cells:
-            base = coarse[q, cell]
-            for n in range(starts[cell], starts[cell + 1]):
-                s, t, at = base, _f(0), n * parts
-                for j in range(0, parts - 1, 2):
-                    s += table[j * count + flat[at + j]]
-                    t += table[(j + 1) * count + flat[at + j + 1]]
-                if parts % 2:
-                    s += table[(parts - 1) * count + flat[at + parts - 1]]
-                s += t
-                if s < limit:
-                    continue
-                score[kept], which[kept] = s, ids[n]
-                kept += 1
-                if kept == 2 * most:
-                    split(score, which, kept, most)
-                    kept, limit = most, worst(score, most)
+            for begin in range(starts[cell], starts[cell + 1], BLOCK):
+                rows = min(BLOCK, starts[cell + 1] - begin)
+                sums(table, flat, begin, rows, parts, count, coarse[q, cell], block)
+                for n in range(rows):
+                    s = block[n]
+                    if s < limit:
+                        continue
+                    score[kept], which[kept] = s, ids[begin + n]
+                    kept += 1
+                    if kept == 2 * most:
+                        split(score, which, kept, most)
+                        kept, limit = most, worst(score, most)
         if kept > most:
             split(score, which, kept, most)
         kept = min(kept, most)
