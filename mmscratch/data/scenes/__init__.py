@@ -38,7 +38,7 @@ from .dataset import Pair, Scenes, Split, answer_priors, format_priors, load, pr
 from .draws import Draws
 from .events import ANTONYM, EVENTS
 from .export import export_scenes
-from .foils import FOILS, relation_foil
+from .foils import FOILS, read_caption, relation_foil
 from .gates import gates
 from .grammar import LANGUAGES, templates, vocabulary
 from .graph import (
@@ -165,6 +165,7 @@ __all__ = [
     "parse_clip_options",
     "parse_options",
     "priors",
+    "read_caption",
     "reading_order",
     "relation_foil",
     "relation_matrix",

@@ -7,9 +7,14 @@
 Who picks the caption over its foil must have understood the relation; chance is one half.
 """
 
+from collections.abc import Sequence
+
 from .captions import Caption, make_caption
+from .grammar import TEMPLATES
 from .graph import Scene
 from .meaning import Related, is_true
+from .parse import ParseError, parse
+from .realise import realise
 from .relations import DEAD_ZONE, INVERSE
 
 FOILS = ("reversed", "swapped")
@@ -36,3 +41,15 @@ def relation_foil(caption: Caption, scene: Scene, kind: str, dead_zone: float = 
     if foil == said or is_true(foil, scene, dead_zone):
         return None
     return make_caption(foil, scene, caption.lang, caption.template, dead_zone)
+
+
+def read_caption(tokens: Sequence[str], scene: Scene, lang: str = "en") -> Caption:
+    """The caption of a scene that these words are: their meaning, their template, their links.
+
+    Errors     ParseError for words outside the grammar
+    """
+    meaning = parse(tokens, lang)
+    for template in range(len(TEMPLATES[lang][meaning.level])):
+        if [word for word, _ in realise(meaning, lang, template)] == list(tokens):
+            return make_caption(meaning, scene, lang, template)
+    raise ParseError(f"no template says {list(tokens)}")

@@ -5,10 +5,12 @@ import pytest
 from mmscratch.data.scenes import (
     FOILS,
     Noun,
+    ParseError,
     Related,
     load,
     make_caption,
     parse,
+    read_caption,
     relation_foil,
     sample_scene,
     truth,
@@ -47,6 +49,18 @@ def test_no_foil_where_it_would_be_true_or_the_relation_has_no_other_side():
     left, _, right = sorted(scene.objects, key=lambda o: o.x)[:3]
     anything = make_caption(Related(Noun(size=left.size), "left", Noun(size=left.size)), scene)
     assert relation_foil(anything, scene, "swapped") is None, "it would be the caption itself"
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4])
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_caption_is_read_back_from_its_words(level, lang):
+    split = load(f"scenes:train=10,level={level},lang={lang}").split("train")
+    for scene, said in zip(split.graphs, split.captions, strict=True):
+        for caption in said:
+            found = read_caption(caption.tokens, scene, lang)
+            assert (found.tokens, found.meaning) == (caption.tokens, caption.meaning)
+    with pytest.raises(ParseError):
+        read_caption(["a", "circle", "red"], split.graphs[0])
 
 
 def test_bad_requests_are_named():
