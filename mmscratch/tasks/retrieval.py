@@ -2,6 +2,8 @@
 
     mmscratch train retrieval --data scenes:train=12000,level=3,describe=full --out RUN
         --set text=lstm picture=regions loss=infonce
+    mmscratch train retrieval --data scenes:train=12000,level=2,relations=spatial --out RUN
+        --set model=scan direction=text
     mmscratch evaluate RUN --split test
 
 ``retrieval_model.load_model`` opens a run to encode pictures and texts, for search.
@@ -19,7 +21,7 @@ from .caption_features import check_weights
 from .caption_model import load_vocabulary
 from .retrieval_data import PairBatches, gallery, load
 from .retrieval_judge import judge
-from .retrieval_model import Retriever, load_model, make_senses, untrained
+from .retrieval_model import load_model, make_model, make_senses, untrained
 from .retrieval_settings import RetrievalSettings
 from .run import Run, plan, write_json
 
@@ -42,7 +44,7 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
             write_json(run.folder / "vocabulary.json", list(words.words[4:]))
         vocabulary = load_vocabulary(run)
     senses = make_senses(settings, vocabulary, data)
-    model = Retriever(senses, settings, Generator(seed))
+    model = make_model(senses, settings, Generator(seed))
     learn(model, senses, settings, trained, checked, seed, run=run.folder, resume=resume, progress=progress)
     return run
 
