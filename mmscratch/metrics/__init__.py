@@ -1,4 +1,4 @@
-"""Scores of captions, attention maps, classifiers and detectors, on NumPy and the standard library only."""
+"""Scores of captions, retrieval, attention maps, classifiers, detectors, on NumPy and nothing heavier."""
 
 from ..lazy import names
 
@@ -25,6 +25,11 @@ _HOME = {
     "attention_scores": "attention",
     "mass_inside": "attention",
     "pointing_game": "attention",
+    "ambiguity_ceiling": "retrieval",
+    "cross_modal_scores": "retrieval",
+    "five_fold_scores": "retrieval",
+    "retrieval_scores": "retrieval",
+    "semantic_scores": "retrieval",
     "accuracy": "classification",
     "per_class": "classification",
     "confusion_matrix": "classification",

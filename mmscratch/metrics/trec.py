@@ -27,6 +27,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .gain import best_dcg, discounts
+
 __all__ = ["evaluate_queries", "evaluate_run", "measures_of", "ranked"]
 
 CUTOFFS = (5, 10, 15, 20, 30, 100, 200, 500, 1000)
@@ -143,10 +145,8 @@ def _interpolated(found, precision, recall, total):
 
 def _ndcg(grades, positive, k):
     """Gain is the judgement itself; what is not relevant gains nothing."""
-    discount = 1 / np.log2(np.arange(2, k + 2))
     gains = np.maximum(grades[:k], 0)
-    best = (positive[:k] * discount[: len(positive[:k])]).sum()
-    return _over((gains * discount[: len(gains)]).sum(), best)
+    return _over((gains * discounts(len(gains))).sum(), best_dcg(positive, k, "linear"))
 
 
 def _inferred(grades):

@@ -6,32 +6,15 @@ import operator
 
 import numpy as np
 
+from ..metrics.gain import best_dcg, discounts, gains
 from .queries import check_judged, check_queries
 
 __all__ = ["best_dcg", "discounts", "gains", "ndcg", "ndcg_of_queries", "order"]
 
 
-def gains(y, gain="exponential"):
-    """What a document of each label is worth: 2^y − 1 (Burges et al., 2005), or "linear": y."""
-    if gain not in ("exponential", "linear"):
-        raise ValueError(f"gain: expected 'exponential' or 'linear', got {gain!r}")
-    return np.exp2(y) - 1 if gain == "exponential" else np.asarray(y, np.float64)
-
-
-def discounts(n):
-    """1 / log2(1 + rank) for the ranks 1 … n."""
-    return 1 / np.log2(np.arange(2, n + 2))
-
-
 def order(scores):
     """Documents of one query, the highest score first; where scores tie, in the order of the data."""
     return np.argsort(-scores, kind="stable")
-
-
-def best_dcg(y, k=None, gain="exponential"):
-    """DCG@k of the best order of these labels."""
-    best = np.sort(gains(y, gain))[::-1][:k]
-    return float((best * discounts(len(best))).sum())
 
 
 def ndcg_of_queries(y, scores, groups, k=5, gain="exponential", without="one"):

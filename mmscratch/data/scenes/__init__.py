@@ -7,6 +7,7 @@ graph, sample              what a scene is, and how one is drawn
 render, relations          image, masks, boxes; left, above, bigger, nearest …
 sound                      every object a note: shape → timbre, colour → pitch, size → level, x → onset
 meaning, truth             what a caption says, and whether it holds
+truth_matrix               the same for all pairs of captions and scenes at once
 tuples                     scene graphs of sentences and of scenes, and SPICE
 grammar, realise, parse    both languages, forwards and back
 captions                   true captions with word → object links
@@ -73,6 +74,7 @@ from .sound import LEVELS, PITCHES, export_sounds, harmonics, note, onset, rende
 from .splits import SPLITS, split_of
 from .targets import box_cells, cell_targets, link_cells, mask_grid, object_cells
 from .truth import Truth, mentioned, truth, truth_rate
+from .truth_matrix import relevance_matrix
 from .tuples import caption_tuples, meaning_tuples, scene_tuples, spice, spice_per_sentence
 
 __all__ = [
@@ -164,6 +166,7 @@ __all__ = [
     "reading_order",
     "relation_matrix",
     "relevance",
+    "relevance_matrix",
     "render",
     "render_all",
     "render_clip",
