@@ -2,7 +2,8 @@
 
 The documents are made up, so that the rows need no file: as many queries, documents and features as
 LightGBM's own example has, most numbers 0 as there, and ten times as many documents. Labels come of a few
-features and noise. Draws of rows and features differ between the two, so NDCG@5 on the documents learnt from is compared.
+features and noise. Draws of rows and features differ between the two, so NDCG@5 on the documents learnt from
+is compared.
 """
 
 from functools import partial
