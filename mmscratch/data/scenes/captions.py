@@ -64,6 +64,7 @@ def captions(
     relations: str = "all",
     order: str = "any",
     dead_zone: float = DEAD_ZONE,
+    describe: str = "any",
 ) -> list[Caption]:
     """n different true captions of a scene.
 
@@ -74,6 +75,8 @@ def captions(
     which      "train", "heldout" or "all" templates
     relations  "all", or "spatial": only left, right, above, below
     order      of mention at level 2: "any", or "reading": the first-read object first
+    describe   "any", or "full": every object by size, colour and shape (levels 1 to 3), so that few scenes
+               share a caption; then there may be fewer than n
     Errors     ValueError where the scene has no n such captions (level 2 of a single object, say)
 
     The plainest ways to say things come first (size, colour and shape at level 1, colour and shape at 2
@@ -87,13 +90,16 @@ def captions(
         raise ValueError(f"relations must be all or spatial, got {relations!r}")
     if order not in ("any", "reading"):
         raise ValueError(f"order must be any or reading, got {order!r}")
+    if describe not in ("any", "full"):
+        raise ValueError(f"describe must be any or full, got {describe!r}")
     rng = Draws(scene.seed, CAPTIONS) if rng is None else rng
     rows = templates(level, lang, which)
     if level == 4:
         return _quantified_captions(scene, lang, rng, n, rows)
     out: list[Caption] = []
     texts: set[str] = set()
-    for tier in _tiers(scene, level, relations, order, dead_zone):
+    ways = _descriptions(scene) if describe == "any" else [_full(scene)]
+    for tier in _tiers(scene, level, relations, order, dead_zone, ways):
         pairs = list(product(tier, rows))
         while pairs and len(out) < n:
             k = int(rng.integers(len(pairs)))
@@ -102,6 +108,8 @@ def captions(
             _add(out, texts, make_caption(meaning, scene, lang, row, dead_zone, rng))
         if len(out) == n:
             return out
+    if out and describe == "full":
+        return out
     raise ValueError(f"a scene of {len(scene)} objects has {len(out)} level-{level} captions, asked for {n}")
 
 
@@ -168,9 +176,13 @@ def _descriptions(scene: Scene) -> list[tuple[str, ...]]:
     return base
 
 
-def _tiers(scene: Scene, level: int, relations: str, order: str, dead_zone: float):
+def _full(scene: Scene) -> tuple[str, ...]:
+    """All that a noun can say of an object; the texture where the scene has striped ones."""
+    return max(_descriptions(scene), key=len)
+
+
+def _tiers(scene: Scene, level: int, relations: str, order: str, dead_zone: float, ways: list):
     """Lists of true meanings, the plainest first; each list holds a meaning once."""
-    ways = _descriptions(scene)
     everyone = range(len(scene))
     if level == 1:
         for names in ways:

@@ -92,6 +92,7 @@ class Scenes:
                 split.templates,
                 o.relations,
                 o.order,
+                describe=o.describe,
             )
             for scene in progress_bar(graphs, f"captions of {split.name}", unit="scene", show=self.progress)
         ]

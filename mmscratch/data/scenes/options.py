@@ -16,6 +16,8 @@ class LoadOptions:
     questions          questions in the train split; val and each test split get a sixth as many
     level, lang        of the captions; references: how many different true captions a scene has
     relations, order   of the captions of level 2: all | spatial, any | reading (see `captions`)
+    describe           the objects in captions of level 1 to 3: any | full (size, colour and shape; then there
+                       may be fewer captions than references)
     heldout_pairs      how many (colour, shape) pairs training never shows: 0 to 8, the diversity knob
     positions          held: each colour stays out of one quadrant outside test-position; all: it does not
     count              objects in a scene: "2-5", or one number
@@ -32,6 +34,7 @@ class LoadOptions:
     references: int = 5
     relations: str = "all"
     order: str = "any"
+    describe: str = "any"
     heldout_pairs: int = 4
     positions: str = "held"
     count: str = "2-5"
@@ -91,7 +94,12 @@ class LoadOptions:
         return "scenes" + (":" + ",".join(said) if said else "")
 
 
-_CHOICES = {"relations": ("all", "spatial"), "order": ("any", "reading"), "positions": ("held", "all")}
+_CHOICES = {
+    "relations": ("all", "spatial"),
+    "order": ("any", "reading"),
+    "describe": ("any", "full"),
+    "positions": ("held", "all"),
+}
 _BOOL = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

@@ -25,6 +25,7 @@ from mmscratch.data.scenes import (
     captions,
     is_true,
     link_cells,
+    load,
     make_caption,
     object_cells,
     parse,
@@ -414,3 +415,20 @@ def test_meanings_refuse_nonsense():
         Quantified("all", None, Noun("circle"))
     with pytest.raises(ValueError, match="count"):
         Quantified("exactly", None, Noun("circle"))
+
+
+@pytest.mark.parametrize("level", [1, 2, 3])
+def test_full_descriptions_name_size_colour_and_shape(level):
+    """Where "full" is asked for, every noun says all; there may be fewer captions than were asked for."""
+    options = f"scenes:train=0,val=20,test=20,level={level},describe=full,references=6"
+    for name in ("val", "test-language"):
+        split = load(options).split(name)
+        for graph, many in zip(split.graphs, split.captions, strict=True):
+            assert 1 <= len(many) <= 6 and len({c.text for c in many}) == len(many)
+            for caption in many:
+                assert is_true(parse(caption.text), graph)
+                if level == 3:
+                    for noun in caption.meaning.nouns:
+                        assert {name for name, _ in noun.items()} == {"size", "colour", "shape"}
+    with pytest.raises(ValueError, match="describe must be any or full, got 'short'"):
+        load("scenes:describe=short")
