@@ -31,6 +31,7 @@ STOREYS = {
     "mmscratch.representations": 5,
     "mmscratch.models": 6,
     "mmscratch.ranking": 6,
+    "mmscratch.search": 6,
     "mmscratch.tasks": 7,
     "mmscratch.__main__": 8,
 }
