@@ -423,7 +423,26 @@ def seconds(index):
     return np.median(found)
 
 
-# @INDICES@
+curves = {"LSH": [], "IVF-PQ": [], "HNSW": []}
+indices = {
+    "LSH": (search.LSH(64), "probes", (1, 4, 16, 64)),
+    "IVF-PQ": (search.IVFPQ(64, cells=256), "probes", (1, 2, 4, 8, 16, 32)),
+    "HNSW": (search.HNSW(64), "ef_search", (10, 20, 40, 80, 160)),
+}
+exactly = seconds(search.Exact(64).build(rows))
+for name, (index, knob, values) in indices.items():
+    index.build(rows)
+    for value in values:
+        setattr(index, knob, value)
+        curves[name].append((search.recall(index.search(asked, k=10)[1], true), exactly / seconds(index)))
+figure, ax = plt.subplots(figsize=(6.5, 3.4))
+for (name, points), colour in zip(curves.items(), (RED, BLUE, GREEN), strict=True):
+    ax.plot(*np.array(points).T, "o-", color=colour, label=name)
+ax.axhline(1, color="k", ls=":", lw=1)
+ax.set(xlabel="recall@10", ylabel="times as quick as exact", yscale="log", xlim=(0, 1.02))
+ax.legend(frameon=False)
+plt.show()
+print({k: np.round(v,2).tolist() for k,v in curves.items()}, exactly)
 
 # %% [markdown]
 # Now our pictures: their vectors into an index, and for each caption 60 of 600 into the ranker of section 5.
