@@ -16,6 +16,7 @@ TASKS = {
     "detection": _module("detection"),
     "digits": _module("digits"),
     "mnist": _module("mnist"),
+    "retrieval": _module("retrieval"),
     "self-critical": _module("self_critical_run"),
 }
 """Task name → a function that imports its module, which has ``train`` and ``evaluate``."""
