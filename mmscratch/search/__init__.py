@@ -12,7 +12,7 @@
 Nearness is the cosine: all vectors are brought to unit length at the door, and a score is the cosine of query
 and row. (On the sphere ‖q − x‖² = 2 − 2 q·x, so the order by distance is the same.) An id is the place at
 which a vector came. The quick methods find most of the true neighbours: ``recall`` says how many, and
-``python -m mmscratch.search.curve`` draws recall against speed. Read ``index`` first, then any method; the
+``python -m benchmarks.curve`` draws recall against speed. Read ``index`` first, then any method; the
 files named ``…_loops`` hold the compiled passes of the formulas beside them.
 """
 
