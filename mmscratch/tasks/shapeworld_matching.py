@@ -1,9 +1,10 @@
 """ShapeWorld's question: does this caption hold of this picture? A true one should score above a false one.
 
-    python -m mmscratch.tasks.shapeworld_matching DIR --seeds 0 1 2
+    python -m mmscratch.tasks.shapeworld_matching DIR --seeds 0 1 2 --drawn 4000
 
 Each picture of the agreement sets comes with true and false captions. All pairs (true, false) of one picture
-are asked; chance is one half. Trained on the 490 English pictures of the training split and nothing else,
+are asked; chance is one half. Trained on the 490 English pictures of the training split, and on as many drawn
+ones as asked for (``data.shapeworld_worlds``, which say less than ShapeWorld does), by
 
     L = Σ_pairs ln(1 + exp(−γ (S(picture, true) − S(picture, false)))) / pairs        γ learned
 
@@ -20,6 +21,7 @@ has a light background, so black is first made light grey.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 
 import numpy as np
@@ -30,6 +32,7 @@ from ..data.batches import pad
 from ..data.errors import DataError
 from ..data.image import resize_images, to_float
 from ..data.shapeworld import load_shapeworld
+from ..data.shapeworld_worlds import make_worlds
 from ..data.text import tokenize
 from ..data.vocabulary import Vocabulary
 from ..models.picture_towers import RegionTower
@@ -61,6 +64,17 @@ class Matching:
 
     def __len__(self):
         return len(self.regions)
+
+    def joined(self, other):
+        """This split and another as one."""
+        both = copy.copy(self)
+        both.regions, both.kinds, both.true = (
+            np.concatenate([getattr(self, name), getattr(other, name)])
+            for name in ("regions", "kinds", "true")
+        )
+        both.owner = np.concatenate([self.owner, other.owner + len(self)])
+        both.tokens = self.tokens + other.tokens
+        return both
 
 
 def lightened(pictures):
@@ -188,13 +202,17 @@ def train_and_judge(kind, parts, seed, *, steps, rate, decay, dropout, size=64, 
     return figures
 
 
-def load(folder):
-    """The three parts of a ShapeWorld folder, English."""
+def load(folder, drawn=0, own=True):
+    """The three parts of a ShapeWorld folder, English; training with drawn worlds, or on them alone."""
     network = load_pretrained()
-    return {
+    parts = {
         name: Matching(load_shapeworld(folder, split=name, size=SIDE), network)
         for name in ("train", "val", "test")
     }
+    if drawn:
+        more = Matching(make_worlds(drawn), network)
+        parts["train"] = parts["train"].joined(more) if own else more
+    return parts
 
 
 def main(arguments=None) -> int:
@@ -208,6 +226,8 @@ def main(arguments=None) -> int:
     parser.add_argument(
         "--split", default="test", choices=["val", "test"], help="val while settings are chosen"
     )
+    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="worlds drawn to learn from, too")
+    parser.add_argument("--drawn-alone", action="store_true", help="learn from none of the folder's")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.05)
@@ -215,7 +235,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--json", metavar="FILE", help="all figures of all seeds")
     args = parser.parse_args(arguments)
     try:
-        parts = load(args.folder)
+        parts = load(args.folder, args.drawn, own=not args.drawn_alone)
     except (DataError, ValueError) as error:
         print(f"shapeworld_matching: {error}", file=sys.stderr)
         return 2
