@@ -1,10 +1,10 @@
 """ShapeWorld's question: does this caption hold of this picture? A true one should score above a false one.
 
-    python -m mmscratch.tasks.shapeworld_matching DIR --seeds 0 1 2 --drawn 4000
+    python -m mmscratch.tasks.shapeworld_matching DIR --seeds 0 1 2
 
 Each picture of the agreement sets comes with true and false captions. All pairs (true, false) of one picture
 are asked; chance is one half. Trained on the 490 English pictures of the training split, and on as many drawn
-ones as asked for (``data.shapeworld_worlds``, which say less than ShapeWorld does), by
+ones as asked for (``data.shapeworld_worlds``, of which less is said than of ShapeWorld's), by
 
     L = Σ_pairs ln(1 + exp(−γ (S(picture, true) − S(picture, false)))) / pairs        γ learned
 
@@ -226,12 +226,14 @@ def main(arguments=None) -> int:
     parser.add_argument(
         "--split", default="test", choices=["val", "test"], help="val while settings are chosen"
     )
-    parser.add_argument("--drawn", type=int, default=0, metavar="N", help="worlds drawn to learn from, too")
+    parser.add_argument(
+        "--drawn", type=int, default=4000, metavar="N", help="worlds drawn to learn from, too"
+    )
     parser.add_argument("--drawn-alone", action="store_true", help="learn from none of the folder's")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--decay", type=float, default=0.05)
-    parser.add_argument("--dropout", type=float, default=0.2)
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--json", metavar="FILE", help="all figures of all seeds")
     args = parser.parse_args(arguments)
     try:
