@@ -5,6 +5,7 @@
     ceiling, reading order  the same of one that knows too in which order objects would be mentioned (level 3)
     semantic                relevant is what is true, whoever wrote it
     relation                a caption above its nearest lies, see ``retrieval_relations``
+    attention               where words look, of model=scan, see ``retrieval_attention``
     chance                  all scores equal
     before training         the same model with the weights that it began with
     shuffled pictures       the same vectors of the pictures, each in another's place
@@ -18,6 +19,7 @@ from ..data import scenes
 from ..metrics.retrieval import ambiguity_ceiling, cross_modal_scores, semantic_scores
 from ..train import read_journal
 from .caption_judge import derangement
+from .retrieval_attention import attention_figures
 from .retrieval_data import gallery
 from .retrieval_relations import relation_figures
 
@@ -41,6 +43,7 @@ def judge(found, before, checked, run):
         if truth is not None:
             figures |= name("semantic: ", semantic_scores(similarity, truth))
         figures |= relation_figures(found, checked, pairs)
+        figures |= attention_figures(found, checked, pairs)
     controls = {
         "before training": before.similarity(found.senses, pairs),
         "shuffled pictures": similarity[derangement(len(pairs), run.seed)] if len(pairs) > 1 else similarity,

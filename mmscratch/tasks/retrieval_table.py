@@ -3,6 +3,9 @@
     python -m mmscratch.tasks.retrieval_table --out runs/table
         --data scenes:train=12000,level=3,describe=full,count=3-5
         --vary loss=infonce loss=siglip loss=sum loss=hardest text=bow
+    python -m mmscratch.tasks.retrieval_table --out runs/relations
+        --data scenes:train=12000,val=400,level=2,relations=spatial --set validate_every=400
+        --vary text=gru,bidirectional=true,steps=1600 model=scan,pooling=mean,batch_size=64,steps=800
 
 Each run lies in a folder of its own under ``--out``: a table that was stopped goes on where it was. Figures
 are of the weights that were best on validation; a test split is looked at once a run. Means over the seeds,
@@ -30,7 +33,9 @@ COLUMNS = (
     "semantic: {a} R@1", "semantic: {b} R@1", "{a} R@1, before training", "{b} R@1, before training",
     "{a} R@1, shuffled pictures", "{b} R@1, shuffled pictures", "{a} R@1, chance", "{b} R@1, chance",
     "ceiling, truth: {a} R@1", "ceiling, truth: {b} R@1", "ceiling, reading order: {a} R@1",
-    "ceiling, reading order: {b} R@1", "alarm: steps of training", "seconds of training",
+    "ceiling, reading order: {b} R@1", "relation: true over reversed", "relation: true over swapped",
+    "attention: pointing", "attention: pointing, chance", "attention: mass inside",
+    "attention: mass inside, chance", "alarm: steps of training", "seconds of training",
 )  # fmt: skip
 """Figures of ``evaluate`` that are lines of the table; {a} and {b} stand for the two directions."""
 
@@ -56,7 +61,7 @@ def lines_of(title, split, summary):
         if name not in summary:
             continue
         mean, low, high = summary[name]
-        if "R@" in name:
+        if "R@" in name or name.startswith(("relation", "attention")):
             lines.append(f"  {name:38} {100 * mean:6.2f}   ({100 * low:.2f} – {100 * high:.2f})")
         else:
             lines.append(f"  {name:38} {mean:6.1f}   ({low:.1f} – {high:.1f})")

@@ -11,11 +11,13 @@ from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.random import Generator
 from mmscratch.tasks import retrieval
 from mmscratch.tasks.caption_data import load_split
+from mmscratch.tasks.retrieval_attention import attention_figures, cells_of
 from mmscratch.tasks.retrieval_data import gallery
 from mmscratch.tasks.retrieval_model import load_model, make_model, make_senses
 from mmscratch.tasks.retrieval_relations import relation_figures
 from mmscratch.tasks.retrieval_settings import RetrievalSettings
 from mmscratch.tasks.run import RunError
+from mmscratch.tensor import Tensor
 
 SPEC = "scenes:train=24,val=16,test=12,level=2,references=2,relations=spatial"
 SMALL = {"model": "scan", "size": 16, "embedding": 8, "steps": 2, "batch_size": 8, "regions": 4}
@@ -45,11 +47,43 @@ def test_a_run_is_trained_judged_and_opened(tmp_path):
     run = retrieval.train(SPEC, tmp_path / "run", 1, given, progress=False)
     figures = retrieval.evaluate(run, split="test")
     assert 0.2 < figures["relation: true over swapped"] < 0.8 and figures["relation: captions, reversed"] > 10
+    assert 0 <= figures["attention: pointing"] <= 1 and figures["attention: pointing, chance"] < 0.1
     assert figures["i→t R@1, chance"] == pytest.approx(2 / 24)
     assert figures["semantic: t→i R@1"] >= figures["t→i R@1"]
     opened = load_model(run)
     with pytest.raises(RunError, match="model=scan: scores pairs, and has no vector"):
         opened.encode_texts(["a circle"])
+
+
+def test_attention_is_laid_where_the_regions_lie():
+    """Words that look at the cell of their object's centre point at it; at another's, they do not."""
+    _, split, senses, model = parts()
+    pairs = gallery(split, senses)
+    network = senses[0].network
+    _, cells = network.regions(split.floats(), 4)
+    np.testing.assert_array_equal([cells_of(r) for r in pairs.first], cells)
+
+    def looking_at(shift):
+        def attention(seen, read):
+            alpha = np.zeros((len(split), int(read[1].numpy().sum(1).max()), 4), np.float32) + 1e-6
+            for i, links in enumerate(split.links):
+                for t, k in enumerate(links[0]):
+                    cell = split.object_cells[i, (k + shift) % len(split.scenes[i])] if k >= 0 else -1
+                    alpha[i, t + 1, cells[i] == cell] = 1
+            return Tensor(alpha)
+
+        fake = types.SimpleNamespace(
+            encode_regions=model.scan.encode_regions,
+            encode_words=model.scan.encode_words,
+            attention=attention,
+        )
+        found = types.SimpleNamespace(
+            model=types.SimpleNamespace(scan=fake), senses=senses, settings=RetrievalSettings(**SMALL)
+        )
+        return attention_figures(found, split, pairs)
+
+    right, wrong = looking_at(0), looking_at(1)
+    assert right["attention: pointing"] > 0.6 and wrong["attention: pointing"] < 0.1
 
 
 class Scorer:
