@@ -13,6 +13,9 @@ Gallery: test scenes. Beside the composition stand
     told            the composition, with the old word told
     oracle text     a caption of the changed scene
     oracle picture  the changed scene, drawn
+
+Of a picture of several objects the new word alone does not say which of them is meant: whoever guesses it is
+right once in so many objects, and so can be the composition (rows by the number of objects).
 """
 
 import argparse
@@ -144,9 +147,8 @@ def main(arguments=None):
         for attribute in ("colour", "shape"):
             found = measure(model, asked.scenes, gallery.scenes, captions, attribute)
             count, known = found.pop("queries"), found.pop("old word found")
-            print(
-                f"another {attribute}: {count} queries, {len(gallery.scenes)} pictures; old word found {known:.1%}"
-            )
+            size = len(gallery.scenes)
+            print(f"another {attribute}: {count} queries, {size} pictures, old word found of {known:.1%}")
             for name, (first, ten) in found.items():
                 print(f"  {name:22} R@1 {100 * first:5.1f} %   R@10 {100 * ten:5.1f} %")
     except (RunError, ValueError, OSError) as error:

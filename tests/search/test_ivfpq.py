@@ -82,7 +82,8 @@ def test_distortion_falls_with_parts_and_with_words():
     by_words = [ProductQuantizer.train(rows(), 8, k).distortion(rows()) for k in (1, 4, 16, 64, 256)]
     assert by_parts == sorted(by_parts, reverse=True) and by_words == sorted(by_words, reverse=True)
     assert by_parts[-1] < 0.1 * by_parts[0]
-    np.testing.assert_allclose(by_words[0], rows().var(axis=0).sum(), rtol=1e-4)
+    one = ProductQuantizer.train(rows()[:64], 8, 1)
+    np.testing.assert_allclose(one.distortion(rows()[:64]), rows()[:64].var(axis=0).sum(), rtol=1e-4)
 
 
 def test_every_cell_probed_and_every_row_rescored_is_exact():

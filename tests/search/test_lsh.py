@@ -1,6 +1,5 @@
 """LSH: the probability of a collision is Charikar's, tables add up as theory says, probes come in order."""
 
-
 import numpy as np
 import pytest
 from search_cases import MAKE, D, K, Q, queries, rows, truth
