@@ -32,6 +32,8 @@ class HNSW(Index):
 
         take e  ⟺  e · q ≥ e · r  for all r taken
 
+    (without the paper's options to extend the candidates, and to put discarded ones back).
+
     A search descends: greedily to the nearest node of each upper layer, then on layer 0 a walk that keeps the
     ``ef_search`` nearest nodes seen and expands the nearest that is not expanded yet, until there is none.
 
