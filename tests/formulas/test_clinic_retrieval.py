@@ -11,11 +11,19 @@ import pathlib
 import numpy as np
 import pytest
 
-from mmscratch import nn, ops
+from mmscratch import nn, ops, optim
 from mmscratch.autograd import no_grad
+from mmscratch.data.batches import pad
 from mmscratch.data.errors import DataError
+from mmscratch.data.vocabulary import Vocabulary
+from mmscratch.metrics.retrieval import cross_modal_scores
+from mmscratch.models.picture_towers import RegionTower
+from mmscratch.models.retrieval_losses import HardestNegative, InfoNCE
+from mmscratch.models.text_towers import RecurrentTower
+from mmscratch.models.two_towers import TwoTowers
 from mmscratch.random import Generator
-from mmscratch.representations.image import VGG
+from mmscratch.representations.image import VGG, grid_features
+from mmscratch.tasks.caption_data import load_scenes
 from mmscratch.tensor import Tensor
 
 GOLDENS = pathlib.Path(__file__).resolve().parents[1] / "goldens"
@@ -212,3 +220,66 @@ def test_over_all_pairings_recall_at_1_is_exactly_one_in_n():
     table = np.random.default_rng(0).normal(size=(5, 5))
     found = [first_is_own(table[:, list(p)]) for p in itertools.permutations(range(5))]
     assert np.mean(found) == pytest.approx(1 / 5, abs=1e-12)
+
+
+# ── the repaired version ────────────────────────────────────────────────────────────────────────
+SPEC = "scenes:train=300,val=0,test=0,level=1,references=1,count=1,heldout_pairs=0,positions=all,seed=12"
+
+
+@pytest.fixture(scope="module")
+def gallery():
+    """Pictures of one object, each of another kind: VGG16's regions, captions as numbers."""
+    split = load_scenes(SPEC, "train")
+    of = {(o.size, o.colour, o.shape): i for i, s in enumerate(split.scenes) for o in s.objects}
+    chosen = sorted(of.values())[:32]
+    vgg = VGG(16, grid=1, hidden=8, classes=1, generator=Generator(0)).eval()
+    regions = grid_features(vgg, split.images[chosen], size=64, crop=64).values
+    assert regions.shape == (32, 4, 512)
+    regions = (regions - regions.mean((0, 1))) / (regions.std((0, 1)) + 1e-3)
+    vocabulary = Vocabulary.from_tokens(split.sentences())
+    tokens, lengths = pad([vocabulary.encode(split.captions[i][0]) for i in chosen], Vocabulary.pad)
+    assert len(np.unique(lengths)) > 1  # so padding is in the batch
+    return Tensor(regions.astype(np.float32)), tokens, lengths, len(vocabulary)
+
+
+def repaired(gallery, seed):
+    """VGG16's cells summed and projected; an LSTM that knows where sentences end; unit length; all pairs."""
+    regions, _, _, words = gallery
+    g = Generator(seed)
+    pictures = RegionTower(regions.shape[2], 32, 64, generator=g)
+    return TwoTowers(pictures, RecurrentTower("lstm", words, 32, 16, 32, generator=g))
+
+
+def recall_at_1(towers, gallery):
+    regions, tokens, lengths, _ = gallery
+    with no_grad():
+        found = cross_modal_scores(towers((regions,), (tokens, lengths)).numpy(), np.arange(len(tokens)))
+    return np.mean([found["i→t R@1"], found["t→i R@1"]])
+
+
+def test_before_training_recall_at_1_is_one_in_n(gallery):
+    """Twenty draws of weights: their mean lies within three standard errors of 1/32."""
+    found = [recall_at_1(repaired(gallery, seed), gallery) for seed in range(20)]
+    assert abs(np.mean(found) - 1 / 32) < 3 * np.std(found, ddof=1) / np.sqrt(20) + 1e-9, found
+    assert max(found) < 0.15
+
+
+@pytest.mark.parametrize("loss", [InfoNCE(), HardestNegative()], ids=["InfoNCE", "hardest negative"])
+def test_the_repaired_version_learns_who_belongs_to_whom(gallery, loss):
+    regions, tokens, lengths, _ = gallery
+    towers = repaired(gallery, 0)
+    optimizer = optim.Adam([*towers.parameters(), *loss.parameters()], lr=3e-3)
+    for step in range(200):
+        if isinstance(loss, HardestNegative):
+            loss.share = min(1, step / 100)
+        value = loss(towers((regions,), (tokens, lengths)))
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    assert recall_at_1(towers, gallery) > 0.9  # of 1/32 = 0.03
+    with no_grad():
+        v = towers.encode("first", regions)
+        alone = towers.encode("second", tokens[:1, : lengths[0]], lengths[:1])
+        beside = towers.encode("second", tokens[:8], lengths[:8])
+    np.testing.assert_allclose(np.linalg.norm(v.numpy(), axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(beside.numpy()[:1], alone.numpy(), atol=1e-5)  # nor neighbours, nor padding
