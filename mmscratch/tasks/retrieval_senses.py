@@ -53,7 +53,7 @@ class PictureSense:
             wide = NETWORKS[self.kind][3]
         else:
             wide = self.network.channels + (2 if self.kind == "regions" else GEOMETRY)
-        return RegionTower(wide, size, hidden, generator)
+        return RegionTower(wide, size, hidden, self.kind in NETWORKS, generator)
 
     def of_split(self, split, *, progress=False):
         """Regions (N, R, D) float32, of a published network kept on disk; or the pixels, uint8."""
