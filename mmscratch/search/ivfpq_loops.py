@@ -70,6 +70,7 @@ def largest(score, half, cells):
 
 @njit
 def before(s, i, t, j):
+    """Does row i of score s come before row j of score t? Falling; the lower id first on ties."""
     return s > t or (s == t and i < j)
 
 
@@ -101,6 +102,7 @@ def split(score, ids, count, most):
 
 @njit
 def worst(score, most):
+    """The least of the first ``most`` scores."""
     least = score[0]
     for n in range(1, most):
         least = min(least, score[n])
