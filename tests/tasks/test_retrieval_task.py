@@ -274,7 +274,7 @@ def test_a_run_of_another_task_is_refused(run, tmp_path):
 def test_prompts_and_zero_shot_by_hand():
     said = prompts(["a {}", "one {}"], {"x": "ball", "y": ["cube", "box"]})
     assert said == {"x": ["a ball", "one ball"], "y": ["a cube", "a box", "one cube", "one box"]}
-    table = {"a ball": [1, 0], "one ball": [0.6, 0.8], "a cube": [0, 2.0], "a box": [0, 1],
+    table = {"a ball": [3, 0], "one ball": [0.6, 0.8], "a cube": [0, 2.0], "a box": [0, 1],
              "one cube": [0, 1], "one box": [0, 1]}  # fmt: skip
     classifier = ZeroShotClassifier(lambda texts: np.array([table[t] for t in texts], float), said)
     mean = np.array([0.8, 0.4])
