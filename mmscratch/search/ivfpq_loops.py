@@ -36,12 +36,14 @@ TASK = 16
 BLOCK = 256
 """Rows whose sums are held at a time."""
 
+BINS = 256
+
 _f, _u = np.float32, np.uint64
 
 
 @njit
 def tables(q, at, panels, table):
-    """table[j · K + c] = q_j · u_{j,c} from panels (m, D/m, K)."""
+    """table[256 j + c] = q_j · u_{j,c} from panels (m, D/m, K)."""
     parts, piece, count = panels.shape
     flat = panels.reshape(-1)
     for j in range(parts):
@@ -49,7 +51,7 @@ def tables(q, at, panels, table):
             s = splat(table, _f(0))
             for d in range(piece):
                 s = fma(splat(table, q[at + j * piece + d]), load(flat, (j * piece + d) * count + c), s)
-            store(table, j * count + c, s)
+            store(table, 256 * j + c, s)
 
 
 @njit
@@ -101,39 +103,69 @@ def split(score, ids, count, most):
 
 
 @njit
-def worst(score, most):
-    """The least of the first ``most`` scores."""
+def thin(score, ids, count, most, bins):
+    """Drop rows that cannot be among the ``most`` best; → how many are left (at least ``most``), the least.
+
+    A histogram between the least and the largest says in which bin the ``most``-th lies; what is below goes.
+    Nothing here branches on a score, which no processor could foretell.
+    """
+    low, high = score[0], score[0]
+    for n in range(count):
+        low, high = min(low, score[n]), max(high, score[n])
+    if high > low:
+        scale, bins[:] = _f(bins.size - 1) / (high - low), 0
+        for n in range(count):
+            bins[np.int64((score[n] - low) * scale)] += 1
+        at, above = bins.size - 1, bins[-1]
+        while above < most:
+            at -= 1
+            above += bins[at]
+        kept, least = 0, high
+        for n in range(count):
+            s, i = score[n], ids[n]
+            score[kept], ids[kept] = s, i
+            stays = np.int64((s - low) * scale) >= at
+            kept += stays
+            least = min(least, s if stays else least)
+        if kept < 2 * most:
+            return kept, least
+        count = kept
+    split(score, ids, count, most)
     least = score[0]
     for n in range(1, most):
         least = min(least, score[n])
-    return least
+    return most, least
 
 
 @njit
-def sums(table, codes, first, rows, parts, count, base, out):
-    """out[n] = base + Σ_j table[j · K + code_j] of row first + n.
+def sums(table, codes, first, rows, parts, base, out):
+    """out[n] = base + Σ_j table[256 j + code_j] of row first + n.
 
     Four rows at a time, so that no sum waits for itself; places are unsigned: none counts from the end.
     """
-    p, k, n, end = _u(parts), _u(count), _u(0), _u(rows)
-    while n + _u(4) <= end:
-        s, t, u, v = base, base, base, base
-        i, row = (_u(first) + n) * p, _u(0)
-        for _ in range(parts):
-            s += table[row + _u(codes[i])]
-            t += table[row + _u(codes[i + p])]
-            u += table[row + _u(codes[i + p + p])]
-            v += table[row + _u(codes[i + p + p + p])]
-            i, row = i + _u(1), row + k
-        out[n], out[n + _u(1)], out[n + _u(2)], out[n + _u(3)] = s, t, u, v
-        n += _u(4)
+    p, n, end = _u(parts), _u(0), _u(rows)
     while n < end:
-        s, i, row = base, (_u(first) + n) * p, _u(0)
-        for _ in range(parts):
-            s += table[row + _u(codes[i])]
-            i, row = i + _u(1), row + k
-        out[n] = s
-        n += _u(1)
+        m = min(n, end - _u(4)) if end >= _u(4) else n
+        more = _u(1) if end >= _u(4) else _u(0)
+        i = (_u(first) + m) * p
+        k, z = i + more * p, i + more * _u(2) * p
+        o, row, s, t, u, v = i + more * _u(3) * p, _u(0), base, base, base, base
+        for _ in range(parts // 4):
+            for part in range(4):
+                c, at = _u(part), row + _u(256 * part)
+                s += table[at + _u(codes[i + c])]
+                t += table[at + _u(codes[k + c])]
+                u += table[at + _u(codes[z + c])]
+                v += table[at + _u(codes[o + c])]
+            i, k, z, o, row = i + _u(4), k + _u(4), z + _u(4), o + _u(4), row + _u(1024)
+        for part in range(parts % 4):
+            c, at = _u(part), row + _u(256 * part)
+            s += table[at + _u(codes[i + c])]
+            t += table[at + _u(codes[k + c])]
+            u += table[at + _u(codes[z + c])]
+            v += table[at + _u(codes[o + c])]
+        out[m], out[m + more], out[m + more * _u(2)], out[m + more * _u(3)] = s, t, u, v
+        n = m + _u(1) + more * _u(3)
 
 
 @parallel
@@ -143,10 +175,11 @@ def scan(task, queries, coarse, half, panels, codes, ids, starts, probes, candid
     coarse (Q, C) q · c;  half (C,) −½‖c‖²;  codes (N, m), ids (N,) in the order of cells, which begin at
     starts (C + 1,). Results: candidates, found (Q, R): ids and sums, in any order, −1 where there are fewer
     """
-    parts, count, most = panels.shape[0], panels.shape[2], candidates.shape[1]
-    table, cells = np.empty(parts * count, _f), np.empty(probes, np.int64)
-    score, which, wanted = np.empty(2 * most, _f), np.empty(2 * most, np.int64), queries.reshape(-1)
-    flat, block = codes.reshape(-1), np.empty(BLOCK, _f)
+    parts, most = panels.shape[0], candidates.shape[1]
+    table, cells = np.empty(parts * 256, _f), np.empty(probes, np.int64)
+    room = 2 * most + BLOCK
+    score, which, wanted = np.empty(room, _f), np.empty(room, np.int64), queries.reshape(-1)
+    flat, block, bins = codes.reshape(-1), np.empty(BLOCK, _f), np.empty(BINS, np.int64)
     for q in range(task * TASK, min(len(queries), (task + 1) * TASK)):
         tables(wanted, q * queries.shape[1], panels, table)
         largest(coarse[q], half, cells)
@@ -154,16 +187,12 @@ def scan(task, queries, coarse, half, panels, codes, ids, starts, probes, candid
         for cell in cells:
             for begin in range(starts[cell], starts[cell + 1], BLOCK):
                 rows = min(BLOCK, starts[cell + 1] - begin)
-                sums(table, flat, begin, rows, parts, count, coarse[q, cell], block)
+                sums(table, flat, begin, rows, parts, coarse[q, cell], block)
                 for n in range(rows):
-                    s = block[n]
-                    if s < limit:
-                        continue
-                    score[kept], which[kept] = s, ids[begin + n]
-                    kept += 1
-                    if kept == 2 * most:
-                        split(score, which, kept, most)
-                        kept, limit = most, worst(score, most)
+                    score[kept], which[kept] = block[n], ids[begin + n]
+                    kept += block[n] >= limit
+                if kept >= 2 * most:
+                    kept, limit = thin(score, which, kept, most, bins)
         if kept > most:
             split(score, which, kept, most)
         kept = min(kept, most)
