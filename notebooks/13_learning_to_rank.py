@@ -327,7 +327,7 @@ PLACES = np.stack(np.meshgrid(SIDE, SIDE), -1).reshape(64, 2)  # (x, y) of each 
 
 
 def look(shelf, lists):
-    """Of each document: is the first there, the second, both; how far does the first lie in that direction?"""
+    """Of each document: is the first there, the second, both; how far is the first that way?"""
     found = []
     for q, pictures in enumerate(lists):
         maps = shelf.cells[pictures][:, :, [shelf.first[q], shelf.second[q]]]  # (n, 64, 2)
