@@ -226,11 +226,8 @@ for value in np.unique(said):
 # for the first object, for the second, and for the relation (3 exactly if the caption is true).
 
 # %%
-SPEC = (
-    "scenes:train=500,val=0,test=600,level=2,references=1,relations=spatial,"
-    "heldout_pairs=0,positions=all,seed=13"
-)
-world = scenes.load(SPEC)
+SPEC = "scenes:train=500,val=0,test=600,level=2,references=1,relations=spatial"
+world = scenes.load(SPEC + ",heldout_pairs=0,positions=all,seed=13")
 KINDS = [(colour, shape) for colour in COLOURS for shape in SHAPES]
 WAYS = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
 eye = np.eye(len(KINDS))
@@ -330,7 +327,7 @@ PLACES = np.stack(np.meshgrid(SIDE, SIDE), -1).reshape(64, 2)  # (x, y) of each 
 
 
 def look(shelf, lists):
-    """Of each document: is the first there, the second, both, how far is the first in the direction named?"""
+    """Of each document: is the first there, the second, both; how far is the first that way?"""
     found = []
     for q, pictures in enumerate(lists):
         maps = shelf.cells[pictures][:, :, [shelf.first[q], shelf.second[q]]]  # (n, 64, 2)

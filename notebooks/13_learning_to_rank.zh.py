@@ -195,11 +195,8 @@ for value in np.unique(said):
 # 现在来看综述 §3.2.2 的办法：把文本特征和图像特征拼在一起，用 RankSVM 或 LambdaRank 排序。这里查询是一句描述，说两个物体和它们的相对位置；文档是一幅图；等级是算出来的：第一个物体在，得一分；第二个在，再得一分；关系成立，再得一分（3 分当且仅当整句为真）。
 
 # %%
-SPEC = (
-    "scenes:train=500,val=0,test=600,level=2,references=1,relations=spatial,"
-    "heldout_pairs=0,positions=all,seed=13"
-)
-world = scenes.load(SPEC)
+SPEC = "scenes:train=500,val=0,test=600,level=2,references=1,relations=spatial"
+world = scenes.load(SPEC + ",heldout_pairs=0,positions=all,seed=13")
 KINDS = [(colour, shape) for colour in COLOURS for shape in SHAPES]
 WAYS = {"left": (-1, 0), "right": (1, 0), "above": (0, -1), "below": (0, 1)}
 eye = np.eye(len(KINDS))
@@ -292,7 +289,7 @@ PLACES = np.stack(np.meshgrid(SIDE, SIDE), -1).reshape(64, 2)  # (x, y) of each 
 
 
 def look(shelf, lists):
-    """Of each document: is the first there, the second, both, how far is the first in the direction named?"""
+    """Of each document: is the first there, the second, both; how far is the first that way?"""
     found = []
     for q, pictures in enumerate(lists):
         maps = shelf.cells[pictures][:, :, [shelf.first[q], shelf.second[q]]]  # (n, 64, 2)

@@ -1033,3 +1033,57 @@ def found_share(ask):
     _require(not _close(got, 7 / 9), "7 is no neighbour of the first query: each row by itself")
     _require(not _close(got, 8 / 9), "7 is no neighbour of the first query: each row by itself")
     _require(_close(got, 6 / 9), f"2 + 1 + 3 of 9 were found: 0.667, got {float(got):.3f}")
+
+
+# ── lesson 12 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("A softmax over each row, less the unit matrix, over B.")
+def nce_gradient(ask):
+    A = np.array([[2.0, 0.5, -1.0], [0.0, 1.0, 3.0], [0.5, 0.5, -0.5]])
+    got = _array("A (3, 3)", ask(A.copy()), (3, 3))
+    P = np.exp(A) / np.exp(A).sum(1, keepdims=True)
+    right = (P - np.eye(3)) / 3
+    _require(not _close(got, 3 * right), "the loss is a mean over the rows: divide by B")
+    _require(not _close(got, -right), "the sign is turned round: the true pair's gradient is negative")
+    _require(not _close(got, P / 3), "the true pair is missing: P − I")
+    columns = np.exp(A) / np.exp(A).sum(0)
+    _require(not _close(got, (columns - np.eye(3)) / 3), "rows ask here: the softmax runs over each row")
+    _require(_close(got, right), "not (P − I)/B")
+    _require(np.isfinite(ask(A + 1000)).all(), "subtract the row's maximum before exp: 1000 overflows")
+
+
+@exercise("Rows: m + S − S_ii, the diagonal left out, at least 0, the largest of each row; the same of S.T.")
+def hardest_loss(ask):
+    S = np.array([[0.9, 0.8, 0.1], [0.2, 0.3, 0.4], [0.6, 0.0, 0.5]])
+    got = ask(S.copy(), 0.2)
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for")
+
+    def rows(S, of):
+        over = np.maximum(0.2 + S - S.diagonal()[:, None], 0)
+        np.fill_diagonal(over, 0)
+        return of(over)
+
+    def both(of):
+        return rows(S, of) + rows(S.T, of)
+
+    right = both(lambda v: v.max(1).sum())
+    _require(not _close(got, rows(S, lambda v: v.max(1).sum())), "columns ask, too: the same of S.T")
+    _require(not _close(got, both(np.sum)), "this is the sum hinge; the worst one of each row counts")
+    _require(not _close(got, right / 3) and not _close(got, right / 6), "the sum is asked for, not the mean")
+    _require(_close(got, right), f"expected {right:.2f}, got {float(got):.2f}")
+    _require(not _close(ask(np.eye(3), 0.2), 1.2), "the diagonal is no negative of itself: leave it out")
+    _require(_close(ask(np.eye(3), 0.2), 0.0), "nothing is inside the margin here: the loss is 0, not below")
+    _require(_close(ask(np.zeros((4, 4)), 0.5), 4.0), "all equal: 2 · 4 · 0.5 = 4, the blind value")
+
+
+@exercise("A caption true of m pictures finds its own first with 1/m; the mean over captions.")
+def ceiling_of(ask):
+    truth = np.array([[1, 1, 0, 1], [0, 1, 1, 0], [0, 1, 0, 1]], bool)
+    got = ask(truth.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for: the mean over the captions")
+    _require(not _close(got, (1 / truth.sum(1)).mean()), "captions ask: count along the pictures' axis")
+    _require(not _close(got, 1 / truth.sum(0).mean()), "the mean of 1/m, not 1 over the mean of m")
+    _require(not _close(got, (1 / truth.sum(0)).sum()), "the mean over the captions, not the sum")
+    _require(not _close(got, (truth.sum(0) == 1).mean()), "who guesses among m is right with 1/m, not never")
+    _require(_close(got, (1 / truth.sum(0)).mean()), "not the mean of 1/m over the captions")

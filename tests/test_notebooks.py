@@ -330,6 +330,12 @@ def step(w, z, alpha, most):
     return new, w + (new - alpha) * z
 
 
+def worst(S, m, of=lambda v: v.max(1).sum(), out=-np.inf, least=0):
+    over = m + S - S.diagonal()[:, None]
+    np.fill_diagonal(over, out)
+    return of(np.maximum(over, least))
+
+
 WRONG = {
     "clipped": [
         lambda c, rs: len(c),
@@ -704,6 +710,29 @@ WRONG = {
         lambda f, t: np.mean([set(a) == set(b) for a, b in zip(f.tolist(), t.tolist(), strict=True)]),
         lambda f, t: np.isin(t, f).mean(),
         lambda f, t: None,
+    ],
+    "nce_gradient": [
+        lambda A: np.exp(A) / np.exp(A).sum(1, keepdims=True) - np.eye(len(A)),
+        lambda A: (np.eye(len(A)) - np.exp(A) / np.exp(A).sum(1, keepdims=True)) / len(A),
+        lambda A: np.exp(A) / np.exp(A).sum(1, keepdims=True) / len(A),
+        lambda A: (np.exp(A) / np.exp(A).sum(0) - np.eye(len(A))) / len(A),
+        lambda A: (np.exp(A) / np.exp(A).sum(1, keepdims=True) - np.eye(len(A))) / len(A),
+        lambda A: A - np.eye(len(A)),
+    ],
+    "hardest_loss": [
+        lambda S, m: worst(S, m),
+        lambda S, m: worst(S, m, np.sum) + worst(S.T, m, np.sum),
+        lambda S, m: (worst(S, m) + worst(S.T, m)) / len(S),
+        lambda S, m: worst(S, m, out=m) + worst(S.T, m, out=m),
+        lambda S, m: worst(S, m, least=-9) + worst(S.T, m, least=-9),
+        lambda S, m: None,
+    ],
+    "ceiling_of": [
+        lambda t: (1 / t.sum(1)).mean(),
+        lambda t: 1 / t.sum(0).mean(),
+        lambda t: (1 / t.sum(0)).sum(),
+        lambda t: (t.sum(0) == 1).mean(),
+        lambda t: 1 / t.sum(0),
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip
