@@ -1,4 +1,4 @@
-"""Models: ``demo``, ``train``, ``evaluate``, ``predict``, ``plot``."""
+"""Models: ``demo``, ``train``, ``evaluate``, ``predict``, ``ask``, ``plot``."""
 
 import pathlib
 
@@ -11,6 +11,8 @@ data specifications:
   coco:DIR               a folder in the COCO captions format (as `mmscratch data scenes` writes)
   fsdd:PATH              spoken digits: recordings.zip, or a folder of DIGIT_SPEAKER_TAKE.wav (task digits)
   mnist:PATH             handwritten digits: MNIST's IDX files, or an npz file (task mnist)
+  easy-vqa:DIR           questions of easy-VQA: NAME_questions.json and NAME_images.npz (task vqa)
+  vqa:DIR                questions in the VQA v2 format (task vqa)
   flickr8k:DIR           Flickr8k.token.txt, its split lists and Images/
 """
 
@@ -65,6 +67,12 @@ def add(command):
     p.add_argument("--search", **SEARCH)
     p.add_argument("--json", metavar="FILE", help="write captions, probabilities and attention there too")
 
+    p = command("ask", _ask, "ask about a picture", 'ask runs/vqa picture.png "what color is the shape?"')
+    p.add_argument("folder", metavar="RUN", help="of mmscratch train vqa")
+    p.add_argument("image", metavar="IMAGE")
+    p.add_argument("question", metavar="QUESTION")
+    p.add_argument("--json", metavar="FILE", help="write the likeliest answers there too")
+
     p = command("plot", _plot, "draw a run's journal", "plot runs/caption")
     p.add_argument("folder", metavar="RUN")
     p.add_argument("--out", metavar="PNG", help="default: journal.png in the run's folder")
@@ -113,6 +121,17 @@ def _predict(args):
         print(f"{r['file']}: {r['caption']}")
     if args.json:
         write_json(args.json, results)
+
+
+def _ask(args):
+    from ..tasks import vqa
+    from ..tasks.run import Run, write_json
+
+    found = vqa.ask(Run.open(args.folder), args.image, args.question)
+    for row in found:
+        print(f"{row['answer']:20} {row['probability']:.4f}")
+    if args.json:
+        write_json(args.json, found)
 
 
 def _plot(args):

@@ -1,4 +1,4 @@
-"""Scores of what is in files: ``score captions``, ``score ranking``."""
+"""Scores of what is in files: ``score captions``, ``score ranking``, ``score vqa``."""
 
 import argparse
 import sys
@@ -62,6 +62,22 @@ def add(command):
     p.add_argument("--json", metavar="FILE", help="write the measures there too")
     p.set_defaults(run=_score_ranking)
 
+    p = what.add_parser(
+        "vqa",
+        help="official accuracy of answers to visual questions",
+        description="Accuracy as of VQA and VQA v2, from their files: ten annotators, each left out in turn, "
+        "answers normalised where the annotators disagree; overall, by type of answer and of question.",
+        epilog="example: mmscratch score vqa results.json --annotations v2_mscoco_val2014_annotations.json",
+    )
+    p.add_argument("results", metavar="RESULTS", help='[{"question_id": 1, "answer": "yes"}, …]')
+    p.add_argument("--annotations", required=True, metavar="FILE", help="of the same questions")
+    p.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write there: shares, and overall, perAnswerType, perQuestionType in %%",
+    )
+    p.set_defaults(run=_score_vqa)
+
 
 def _score_captions(args):
     from ..tasks.run import write_json
@@ -88,5 +104,20 @@ def _score_ranking(args):
         for name, value in measures.items():
             if name != "per_query":
                 print(f"{name:24} {query:8} {value if isinstance(value, int) else format(value, '.4f')}")
+    if args.json:
+        write_json(args.json, found)
+
+
+def _score_vqa(args):
+    from ..tasks.run import write_json
+    from ..tasks.score import score_vqa
+
+    found = score_vqa(args.results, args.annotations)
+    print(f"{'accuracy':32} {found['accuracy']:.4f}  of {found['questions']:,} questions")
+    for title in ("answer types", "question types"):
+        for name, row in found[title].items():
+            print(
+                f"{title[:-1]} {name or '(not stated)':20.60} {row['accuracy']:.4f}  of {row['questions']:,}"
+            )
     if args.json:
         write_json(args.json, found)

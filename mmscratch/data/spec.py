@@ -5,7 +5,7 @@ scenes:level=2,lang=zh          with options, which the scenes read themselves
 shapeworld:DIR                  a folder
 shapeworld:DIR?lang=zh          a folder with options, joined by "&"
 coco:DIR   flickr8k:DIR         captions read from a folder
-vqa:DIR                         questions read from a folder
+vqa:DIR   easy-vqa:DIR          questions read from a folder
 """
 
 from __future__ import annotations
@@ -133,3 +133,4 @@ register(
 register("coco", "mmscratch.data.coco:load_coco", True, "COCO captions, Karpathy's splits too: coco:DIR")
 register("flickr8k", "mmscratch.data.flickr8k:load_flickr8k", True, "Flickr8k captions: flickr8k:DIR")
 register("vqa", "mmscratch.data.vqa:load_vqa", True, "questions in the VQA v2 format: vqa:DIR")
+register("easy-vqa", "mmscratch.data.easy_vqa:load_easy_vqa", True, "questions of easy-VQA: easy-vqa:DIR")

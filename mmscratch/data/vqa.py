@@ -47,6 +47,7 @@ class QuestionSet:
     all_answers for each question what every annotator said; None with `answers`
     types       M strings, the kind of question or answer ("" when not stated)
     ids         M question ids
+    pairs       int64 (M,): equal numbers for the two halves of a minimal pair; None where there are none
     """
 
     name: str
@@ -57,9 +58,33 @@ class QuestionSet:
     all_answers: tuple[tuple[str, ...], ...] | None = field(repr=False)
     types: tuple[str, ...] = field(repr=False)
     ids: tuple = field(repr=False)
+    pairs: np.ndarray | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.questions)
+
+    def about(self, chosen: np.ndarray) -> QuestionSet:
+        """The questions about the pictures of these numbers, and those pictures, in the order given."""
+        chosen = np.asarray(chosen, dtype=np.int64)
+        new = np.full(len(self.images), -1)
+        new[chosen] = np.arange(len(chosen))
+        kept = np.flatnonzero(new[self.image_of] >= 0)
+
+        def pick(values):
+            return None if values is None else tuple(values[i] for i in kept)
+
+        images = self.images
+        return QuestionSet(
+            self.name,
+            images.subset(chosen) if isinstance(images, ImageFiles) else images[chosen],
+            new[self.image_of[kept]],
+            pick(self.questions),
+            pick(self.answers),
+            pick(self.all_answers),
+            pick(self.types),
+            pick(self.ids),
+            None if self.pairs is None else self.pairs[kept],
+        )
 
 
 def load_vqa(

@@ -1,4 +1,4 @@
-"""Scores of captions, retrieval, attention maps, classifiers, detectors, on NumPy and nothing heavier."""
+"""Scores of captions, retrieval, answers, attention, classifiers, detectors, on NumPy and nothing heavier."""
 
 from ..lazy import names
 
@@ -43,5 +43,9 @@ _HOME = {
     "match_boxes": "detection",
     "mean_average_precision": "detection",
     "precision_recall": "detection",
+    "answer_accuracy": "vqa",
+    "normalize_answer": "vqa",
+    "soft_scores": "vqa",
+    "vqa_accuracy": "vqa",
 }
 __all__, __getattr__, __dir__ = names(globals(), _HOME)

@@ -18,5 +18,6 @@ TASKS = {
     "mnist": _module("mnist"),
     "retrieval": _module("retrieval"),
     "self-critical": _module("self_critical_run"),
+    "vqa": _module("vqa"),
 }
 """Task name → a function that imports its module, which has ``train`` and ``evaluate``."""

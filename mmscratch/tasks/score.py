@@ -1,14 +1,17 @@
-"""``mmscratch score``: files of captions against references, files of rankings against judgements."""
+"""``mmscratch score``: files of captions, rankings or answers against what is right."""
 
 import dataclasses
 
 from ..data.caption_files import load_scored_captions
+from ..data.errors import DataError
 from ..data.trec import load_qrels, load_run
+from ..data.vqa_results import load_annotations, load_results
 from ..metrics.captions import DEFAULT_TOKENIZER, chosen_metrics, score_captions, score_captions_per_image
 from ..metrics.trec import evaluate_queries, evaluate_run
+from ..metrics.vqa import vqa_accuracy
 from .run import RunError
 
-__all__ = ["Scored", "score_files", "score_ranking"]
+__all__ = ["Scored", "score_files", "score_ranking", "score_vqa"]
 
 
 @dataclasses.dataclass
@@ -68,3 +71,24 @@ def score_ranking(qrels, run, per_query=False):
     except ValueError:
         raise RunError(run, f"has no query that {qrels} judges") from None
     return means | ({"per_query": evaluate_queries(judged, ranked)} if per_query else {})
+
+
+def score_vqa(results, annotations):
+    """Official VQA accuracy of a file of results: shares under "accuracy", "answer types", "question types"
+    and "per question"; under "overall", "perAnswerType", "perQuestionType" the official tools' rounded %.
+
+    Errors     DataError for a file that cannot be read; RunError where the two ask different questions
+    """
+    try:
+        found = vqa_accuracy(load_results(results), load_annotations(annotations))
+    except ValueError as e:
+        if isinstance(e, DataError):
+            raise
+        raise RunError(results, str(e).removeprefix("vqa_accuracy: results: ")) from None
+    record = {"accuracy": found["accuracy"], "questions": found["questions"]}
+    record["overall"] = round(100 * found["accuracy"], 2)
+    for ours, theirs in (("answer types", "perAnswerType"), ("question types", "perQuestionType")):
+        rows = found[ours]
+        record[theirs] = {name: round(100 * share, 2) for name, (share, _) in rows.items()}
+        record[ours] = {name: {"accuracy": share, "questions": n} for name, (share, n) in rows.items()}
+    return record | {"per question": {str(i): score for i, score in found["per_question"].items()}}

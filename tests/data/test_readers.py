@@ -290,7 +290,7 @@ def test_specs(tmp_path):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("mnist:x", "unknown kind 'mnist'.*known are coco, flickr8k"),
+        ("mnist:x", "unknown kind 'mnist'.*known are coco, easy-vqa, flickr8k"),
         ("", "unknown kind ''"),
         ("/some/folder", "unknown kind"),
         ("coco", "names no folder; write coco:DIR"),

@@ -1,0 +1,168 @@
+"""Visual question answering: trained, judged beside its controls, and asked.
+
+    mmscratch train vqa --data easy-vqa:DIR --out RUN
+    mmscratch evaluate RUN --split test_even
+    mmscratch ask RUN picture.png "what color is the shape?"
+
+Where the data has no val, a tenth of the training pictures is held out for it, the same whatever the seed;
+the weights that are best there are kept.
+"""
+
+import dataclasses
+import json
+import sys
+
+import numpy as np
+
+from .. import ops, optim
+from ..autograd import no_grad
+from ..data.image import read_image, to_float
+from ..data.vocabulary import Vocabulary
+from ..models.vqa_joint import FUSIONS, JointEmbedding
+from ..models.vqa_questions import QUESTIONS, QuestionBatch
+from ..random import Generator
+from ..tensor import Tensor
+from ..train import fit, load_checkpoint
+from .caption_model import load_vocabulary
+from .run import Run, RunError, check_settings, plan, write_json
+from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
+from .vqa_judge import answers_of, judge
+
+__all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
+
+
+@dataclasses.dataclass
+class VQASettings:
+    """What ``--set`` may change, with its defaults.
+
+    fusion       how picture and question come together: film, product or concat
+    question     bow or lstm
+    loss         softmax, or soft: a yes or no to each answer, towards soft scores
+    batch_size   pictures in a batch, each with all its questions
+    lr           the greatest of the one-cycle schedule
+    width        channels of the first convolution; the others have 2, 4 and 4 times as many
+    hidden       size of the question's vector and of the joint one
+    answers      how many of the most frequent answers are known, where the data does not list them
+    """
+
+    fusion: str = "film"
+    question: str = "bow"
+    loss: str = "softmax"
+    epochs: int = 16
+    batch_size: int = 32
+    lr: float = 4e-3
+    width: int = 16
+    hidden: int = 128
+    answers: int = 1000
+    clip: float = 5.0
+
+    def __post_init__(self):
+        known = {"fusion": FUSIONS, "question": QUESTIONS, "loss": ("softmax", "soft")}
+        for key, values in known.items():
+            if getattr(self, key) not in values:
+                raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
+        check_settings(self, "epochs", "batch_size", "width", "hidden", "answers")
+        if self.clip < 0:
+            raise ValueError(f"clip: expected at least 0 (0: not clipped), got {self.clip}")
+
+
+def make_model(settings, vocabulary, answers, seed):
+    """The settings' model, untrained."""
+    w = settings.width
+    return JointEmbedding(
+        len(vocabulary), len(answers), settings.fusion, settings.question, settings.loss,
+        (w, 2 * w, 4 * w, 4 * w), settings.hidden, Generator(seed),
+    )  # fmt: skip
+
+
+def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
+    """Train as ``mmscratch train vqa`` does; returns the Run."""
+    run, data, seed, settings = plan("vqa", VQASettings, data, out, seed, assignments, resume)
+    trained, checked = (load(data, name, progress=progress) for name in ("train", "val"))
+    resume = run is not None
+    if run is None:
+        run = Run.create(out, "vqa", data, seed, dataclasses.asdict(settings))
+    if not (run.folder / "prior.json").exists():
+        words = Vocabulary.from_tokens(words_of(q) for q in trained.questions)
+        write_json(run.folder / "vocabulary.json", list(words.words[4:]))
+        write_json(run.folder / "answers.json", known_answers(data, trained, settings.answers))
+        write_json(run.folder / "prior.json", Prior.of(trained).to_json())
+    vocabulary, answers = load_vocabulary(run), _answers(run)
+    model = make_model(settings, vocabulary, answers, run.seed)
+    trained, checked = (Asked(part, vocabulary, answers) for part in (trained, checked))
+    batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft")
+    optimizer = optim.Adam(model.parameters(), lr=settings.lr)
+    schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.epochs * len(batches))
+
+    def loss(batch):
+        images, questions, image_of, target = batch
+        return model.head.loss(model(Tensor(images), questions, image_of), target)
+
+    def validate():
+        return {"val_accuracy": float((answers_of(model, checked) == checked.target).mean())}
+
+    fit(
+        model, loss, batches, optimizer=optimizer, schedule=schedule, epochs=settings.epochs,
+        clip=settings.clip or None, validate=validate, checkpoint_every=len(batches), run=run.folder,
+        resume=resume, progress=progress,
+    )  # fmt: skip
+    return run
+
+
+def load_model(run):
+    """(model, vocabulary, answers, prior) of a run, the best on validation.
+
+    Errors     RunError where the run is of another task or its settings do not fit; CheckpointError
+    """
+    if run.task != "vqa":
+        raise RunError(run.folder, f"is a run of task {run.task!r}, expected 'vqa'")
+    try:
+        settings = VQASettings(**run.settings)
+    except (TypeError, ValueError) as e:
+        raise RunError(run.folder / "run.json", f"settings: {e}") from None
+    vocabulary, answers = load_vocabulary(run), _answers(run)
+    model = make_model(settings, vocabulary, answers, run.seed)
+    load_checkpoint(run.folder, model=model, which="best")
+    return model.eval(), vocabulary, answers, Prior.read(run.folder / "prior.json")
+
+
+def _answers(run):
+    path = run.folder / "answers.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise RunError(path, f"cannot be read ({type(e).__name__}: {e})") from None
+    if not isinstance(found, list) or not found or not all(isinstance(a, str) for a in found):
+        raise RunError(path, "is no list of answers")
+    return found
+
+
+def evaluate(run, data=None, split="val"):
+    """Figures of a run on one split, beside its controls; see ``vqa_judge.judge``. Warnings: to stderr."""
+    model, vocabulary, answers, prior = load_model(run)
+    asked = Asked(load(data or run.data, split), vocabulary, answers)
+    figures = judge(model, asked, prior, vocabulary, run.seed)
+    if "warning" in figures:
+        print(f"mmscratch: {figures['warning']}", file=sys.stderr)
+    return figures
+
+
+def ask(run, image, question, most=3):
+    """The likeliest answers to a question about a picture file: [{"answer", "probability"}], best first.
+
+    Errors     DataError for the file; RunError for an empty question
+    """
+    if not question.strip():
+        raise RunError("QUESTION", "is empty")
+    model, vocabulary, answers, _ = load_model(run)
+    pixels = to_float(read_image(image, 64))
+    unknown = [w for w in words_of(question) if w not in vocabulary]
+    if unknown:
+        print(f"mmscratch: not in the training questions: {', '.join(unknown)}", file=sys.stderr)
+    batch = QuestionBatch.of([vocabulary.encode(words_of(question), add_ends=False)])
+    with no_grad():
+        logits = model(Tensor(pixels), batch, np.zeros(1, np.int64))
+        p = ops.softmax(logits) if model.head.kind == "softmax" else ops.sigmoid(logits)
+    p = p.numpy()[0]
+    order = np.argsort(-p, kind="stable")[:most]
+    return [{"answer": answers[k], "probability": float(p[k])} for k in order]

@@ -1,0 +1,191 @@
+"""Questions to learn from and to be judged on: splits, answers that are known, batches by picture."""
+
+import dataclasses
+import json
+from collections import Counter
+
+import numpy as np
+
+from ..data.easy_vqa import easy_vqa_splits, load_answers
+from ..data.image import to_float
+from ..data.scene_questions import load_scene_questions
+from ..data.spec import load_spec, parse_spec
+from ..data.text import language_of, tokenize
+from ..metrics.vqa import soft_scores
+from ..models.vqa_questions import QuestionBatch
+from .run import RunError
+
+__all__ = ["Asked", "Prior", "VQABatches", "known_answers", "load"]
+
+KINDS = "easy-vqa", "scenes", "vqa"
+HELD_OUT = 0.1
+"""The share of the training pictures, with their questions, that validation has where the data has no val."""
+
+
+def load(data, split, *, progress=False):
+    """One split of "easy-vqa:DIR", "vqa:DIR" or "scenes:…" as a ``QuestionSet``.
+
+    Where easy-VQA has no val, it is a tenth of the pictures of train, the same whatever the seed, and "train"
+    is the rest; "train+val" is both.
+
+    Errors     RunError for another kind of data, a split that is not there, or one without answers
+    """
+    try:
+        spec = parse_spec(data)
+    except ValueError as e:
+        raise RunError("--data", str(e)) from None
+    if spec.name not in KINDS:
+        raise RunError("--data", f"questions are known as easy-vqa:DIR, vqa:DIR or scenes:…, got {data!r}")
+    if spec.name == "scenes":
+        split = "test-iid" if split == "test" else split
+        return _named(load_scene_questions, data, split, progress)
+    carved = spec.name == "easy-vqa" and "val" not in easy_vqa_splits(spec.folder)
+    part = "train" if carved and split in ("val", "train+val") else split
+    found = _named(load_spec, spec, split=part)
+    if found.answers is None:
+        raise RunError("--split", f"{split!r} of {data} has no answers")
+    if not carved or split not in ("train", "val"):
+        return found
+    order = np.random.Generator(np.random.Philox(0)).permutation(len(found.images))
+    n = round(len(order) * HELD_OUT)
+    if not 0 < n < len(order):
+        raise RunError("--data", f"{data}: {len(order)} pictures are too few to hold some of them out")
+    return found.about(np.sort(order[:n] if split == "val" else order[n:]))
+
+
+def _named(function, *arguments, **options):
+    try:
+        return function(*arguments, **options)
+    except ValueError as e:
+        if "split:" not in str(e):
+            raise
+        raise RunError("--split", str(e).partition("split: ")[2]) from None
+
+
+def known_answers(data, trained, most):
+    """The answers that a model may give: those of answers.txt if the data has one, else the most frequent."""
+    spec = parse_spec(data)
+    listed = load_answers(spec.folder) if spec.name == "easy-vqa" else ()
+    counts = Counter(trained.answers)
+    return list(listed or sorted(counts, key=lambda a: (-counts[a], a))[:most])
+
+
+def words_of(question):
+    """A question's words; at least one."""
+    return tokenize(question, language_of(question), punctuation=False) or ["?"]
+
+
+class Asked:
+    """A ``QuestionSet`` in numbers: wordings, and which of them each question is."""
+
+    def __init__(self, questions, vocabulary, answers):
+        self.questions, self.images, self.image_of = questions, questions.images, questions.image_of
+        wordings: dict = {}
+        self.which = np.array([wordings.setdefault(q, len(wordings)) for q in questions.questions])
+        self.sentences = [vocabulary.encode(words_of(q), add_ends=False) for q in wordings]
+        self.answers = list(answers)
+        place = {a: k for k, a in enumerate(answers)}
+        self.target = np.array([place.get(a, -1) for a in questions.answers])
+        order = np.argsort(self.image_of, kind="stable")
+        ends = np.cumsum(np.bincount(self.image_of, minlength=len(self.images)))
+        self._of_image = np.split(order, ends[:-1])
+
+    def __len__(self):
+        return len(self.target)
+
+    def about(self, images):
+        """(numbers of the questions about these pictures, the place of each one's picture among them)."""
+        found = [self._of_image[i] for i in images]
+        return np.concatenate(found), np.repeat(np.arange(len(images)), [len(f) for f in found])
+
+    def batch(self, chosen):
+        """Some questions as a ``QuestionBatch``."""
+        used, which = np.unique(self.which[chosen], return_inverse=True)
+        return QuestionBatch.of([self.sentences[k] for k in used], which.reshape(-1))
+
+    def pixels(self, images):
+        """Pictures as floats (B, 3, H, W) in [0, 1]."""
+        return to_float(self.images[images])
+
+    def scores(self, chosen):
+        """Soft scores of every known answer: float32 (M, K)."""
+        found = np.zeros((len(chosen), len(self.answers)), np.float32)
+        place = {a: k for k, a in enumerate(self.answers)}
+        for row, i in zip(found, chosen, strict=True):
+            said = self.questions.all_answers[i]
+            soft = soft_scores(said) if len(said) > 1 else {said[0]: 1.0}
+            for answer, score in soft.items():
+                if answer in place:
+                    row[place[answer]] = score
+        return found
+
+
+class VQABatches:
+    """Every picture once an epoch with all its questions; a function of (seed, epoch, position)."""
+
+    def __init__(self, asked, batch_size, seed, soft=False):
+        self.asked, self.batch_size, self.seed, self.soft = asked, batch_size, seed, soft
+        self.epoch = self.position = 0
+
+    def __len__(self):
+        return max(len(self.asked.images) // self.batch_size, 1)  # a last batch that is not full is left out
+
+    def __iter__(self):
+        random = np.random.Generator(np.random.Philox([self.seed, self.epoch]))
+        order = random.permutation(len(self.asked.images))
+        while self.position < len(self):
+            images = order[self.position * self.batch_size :][: self.batch_size]
+            self.position += 1
+            chosen, image_of = self.asked.about(images)
+            target = self.asked.scores(chosen) if self.soft else self.asked.target[chosen]
+            yield self.asked.pixels(images), self.asked.batch(chosen), image_of, target
+        self.epoch, self.position = self.epoch + 1, 0
+
+    def state_dict(self):
+        """Where we are."""
+        return {"epoch": self.epoch, "position": self.position}
+
+    def load_state_dict(self, state):
+        """Go on from there."""
+        self.epoch, self.position = int(state["epoch"]), int(state["position"])
+
+
+@dataclasses.dataclass
+class Prior:
+    """What the training questions alone tell: the commonest answer, and that of each wording.
+
+    questions    {wording: [its commonest answer, how often it was asked]}
+    """
+
+    majority: str
+    questions: dict
+
+    @classmethod
+    def of(cls, trained):
+        """Counted on a split; of equally common answers the first by name."""
+        by: dict = {}
+        for question, answer in zip(trained.questions, trained.answers, strict=True):
+            by.setdefault(question, Counter())[answer] += 1
+        whole = sum(by.values(), Counter())
+        return cls(_commonest(whole), {q: [_commonest(c), c.total()] for q, c in by.items()})
+
+    def blind(self, questions):
+        """What each question is answered without a picture; the majority where its wording is new."""
+        return [self.questions.get(q, [self.majority])[0] for q in questions]
+
+    def to_json(self):
+        """For the run's folder."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def read(cls, path):
+        """From the run's folder; RunError where it cannot be read."""
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            return cls(str(record["majority"]), dict(record["questions"]))
+        except (OSError, ValueError, KeyError, TypeError) as e:
+            raise RunError(path, f"cannot be read ({type(e).__name__}: {e})") from None
+
+
+def _commonest(counts):
+    return min(counts, key=lambda a: (-counts[a], a))
