@@ -17,7 +17,7 @@ from ..data.vocabulary import Vocabulary
 from ..metrics.retrieval import cross_modal_scores
 from ..random import Generator
 from ..train import fit
-from .caption_features import check_weights
+from .caption_features import NETWORKS, check_weights
 from .caption_model import load_vocabulary
 from .retrieval_data import PairBatches, gallery, load
 from .retrieval_judge import judge
@@ -26,6 +26,8 @@ from .retrieval_settings import RetrievalSettings
 from .run import Run, plan, write_json
 
 __all__ = ["evaluate", "learn", "train"]
+
+SOME = 1000  # pictures, whose mean and deviation stand for the training set's
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
@@ -56,6 +58,8 @@ def learn(model, senses, settings, trained, checked, seed=0, *, run=None, resume
     rsum, 100 · Σ R@1, 5, 10 (Lee et al., 2018), are kept.
     """
     pairs, watched = (gallery(split, senses, progress=progress) for split in (trained, checked))
+    if settings.model == "towers" and settings.picture in NETWORKS and "picture" in settings.senses:
+        model.towers.first.scale_by(pairs.first[:SOME])
     batches = PairBatches(pairs, settings.batch_size, seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.steps)
@@ -86,9 +90,12 @@ def learn(model, senses, settings, trained, checked, seed=0, *, run=None, resume
     )  # fmt: skip
 
 
-def evaluate(run, data=None, split="val"):
-    """Figures of a trained run on one split, beside ceilings and controls; see ``retrieval_judge``."""
+def evaluate(run, data=None, split="val", lists=True):
+    """Figures of a trained run on one split, beside ceilings and controls; see ``retrieval_judge``.
+
+    lists    False leaves out MAP and NDCG, which sort every row
+    """
     found = load_model(run)
     checked = load(data or run.data, split)
     _, before = untrained(run, found.settings)
-    return judge(found, before, checked, run)
+    return judge(found, before, checked, run, lists)

@@ -29,19 +29,19 @@ LETTERS = {"picture": "i", "sound": "s", "text": "t"}
 KEPT = ("R@1", "R@5", "R@10", "median rank")
 
 
-def judge(found, before, checked, run):
+def judge(found, before, checked, run, lists=True):
     """All figures of one run on one split: a dict, in printing order."""
     settings = found.settings
     pairs = gallery(checked, found.senses)
     similarity = found.model.similarity(found.senses, pairs)
     name = _namer(settings.senses)
     figures = {f"{settings.senses[0]}s": len(pairs), f"{settings.senses[1]}s": len(pairs.owner)}
-    figures |= name("", cross_modal_scores(similarity, pairs.owner))
+    figures |= name("", cross_modal_scores(similarity, pairs.owner, lists=lists))
     if checked.scenes is not None and "text" in settings.senses:
         figures |= ceilings(checked, pairs.owner, name)
         truth = truth_matrix(checked)
         if truth is not None:
-            figures |= name("semantic: ", semantic_scores(similarity, truth))
+            figures |= name("semantic: ", semantic_scores(similarity, truth, lists=lists))
         figures |= relation_figures(found, checked, pairs)
         figures |= attention_figures(found, checked, pairs)
     controls = {

@@ -47,9 +47,9 @@ def run_of(folder, data, assignments, seed):
 
 
 def figures_of(run, split):
-    """All figures of one run on one split, and how long its training took."""
+    """Figures of one run on one split, without MAP and NDCG, and how long its training took."""
     seconds = [r["seconds"] for r in read_journal(run.folder) if "seconds" in r]
-    return evaluate(run, split=split) | {"seconds of training": seconds[-1]}
+    return evaluate(run, split=split, lists=False) | {"seconds of training": seconds[-1]}
 
 
 def lines_of(title, split, summary):

@@ -177,6 +177,34 @@ def test_pairs_of_pictures_and_captions_of_a_folder(tmp_path):
     assert not any(key.startswith(("semantic", "ceiling")) for key in figures)
 
 
+def test_photographs_through_a_published_network(tmp_path, monkeypatch):
+    """Flickr8k's folder, a published ResNet's names: features kept on disk, several captions a picture."""
+    from PIL import Image
+
+    from mmscratch.random import Generator
+    from mmscratch.representations.image import ResNet
+
+    monkeypatch.setenv("MMSCRATCH_FEATURES_DIR", str(tmp_path / "features"))
+    weights, folder = tmp_path / "resnet18.npz", tmp_path / "flickr"
+    np.savez(weights, **ResNet(18, generator=Generator(0)).state_dict())
+    (folder / "Images").mkdir(parents=True)
+    names = [f"{i}.png" for i in range(8)]
+    for i, name in enumerate(names):
+        Image.new("RGB", (60 + i, 50), (20 * i, 90, 200 - 20 * i)).save(folder / "Images" / name)
+    lines = [f"{n}#{k}\ta picture , number {n[0]} , said {k}" for n in names for k in range(2)]
+    (folder / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
+    for split, part in (("train", names[:4]), ("dev", names[4:6]), ("test", names[6:])):
+        (folder / f"Flickr_8k.{split}Images.txt").write_text("\n".join(part) + "\n")
+    settings = ["picture=resnet18", f"weights={weights}", "steps=2", "batch_size=4"]
+    run = trained(tmp_path / "run", *settings, data=f"flickr8k:{folder}")
+    figures = retrieval.evaluate(run, split="test")
+    assert figures["pictures"] == 2 and figures["texts"] == 4
+    found = load_model(run)
+    assert found.model.towers.first.spread.numpy().min() < 1  # not the ones that it began with
+    pictures = [np.asarray(Image.open(folder / "Images" / n)) for n in names[:2]]
+    assert found.encode_pictures(pictures).shape == (2, found.size)
+
+
 def test_pair_batches_go_on_where_they_stopped():
     pairs = gallery(load_split(TINY, "val"), (Blank(), Blank(vocabulary=True)))
     whole = PairBatches(pairs, 10, 3)
