@@ -58,7 +58,7 @@ def learn(model, senses, settings, trained, checked, seed=0, *, run=None, resume
     rsum, 100 · Σ R@1, 5, 10 (Lee et al., 2018), are kept.
     """
     pairs, watched = (gallery(split, senses, progress=progress) for split in (trained, checked))
-    if settings.picture in NETWORKS and "picture" in settings.senses:
+    if settings.model == "towers" and settings.picture in NETWORKS and "picture" in settings.senses:
         model.towers.first.scale_by(pairs.first[:SOME])
     batches = PairBatches(pairs, settings.batch_size, seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)

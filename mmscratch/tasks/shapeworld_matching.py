@@ -99,7 +99,7 @@ class Towers(nn.Module):
 
     def __init__(self, words, region_size, size, generator):
         text = RecurrentTower("gru", words, size, 32, size, bidirectional=True, generator=generator)
-        self.towers = TwoTowers(RegionTower(region_size, size, size, generator), text)
+        self.towers = TwoTowers(RegionTower(region_size, size, size, generator=generator), text)
 
     def forward(self, regions, tokens, lengths):
         return self.towers((regions,), (tokens, lengths))
