@@ -17,7 +17,10 @@ from .place import gpu, threads
 
 __all__ = ["Peaks", "describe"]
 
-VERSIONS = ("numpy", "scipy", "numba", "llvmlite", "torch", "faiss-cpu", "tokenizers", "gensim", "librosa")
+VERSIONS = (
+    "numpy", "scipy", "numba", "llvmlite", "torch", "faiss-cpu", "tokenizers", "gensim", "librosa",
+    "lightgbm",
+)  # fmt: skip
 
 
 def describe(device="cpu"):

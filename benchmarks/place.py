@@ -18,7 +18,7 @@ __all__ = ["LIBRARIES", "Place", "as_array", "backward_step", "gpu", "threads"]
 ALWAYS = ("torch", "faiss")
 """Libraries that are set up before anything is timed."""
 
-LATER = ("tokenizers", "gensim", "librosa")
+LATER = ("tokenizers", "gensim", "librosa", "lightgbm")
 """Libraries of a few rows: imported by the first that asks."""
 
 LIBRARIES = ALWAYS + LATER
@@ -48,7 +48,7 @@ def gpu():
 class Place:
     """device: "cpu" or "cuda"; libraries: those that may be used (of ``LIBRARIES``), if installed.
 
-    torch, faiss, tokenizers, gensim, librosa: the modules, or None where they are missing.
+    torch, faiss, tokenizers, gensim, librosa, lightgbm: the modules, or None where they are missing.
     """
 
     def __init__(self, device="cpu", libraries=LIBRARIES):

@@ -9,9 +9,10 @@
 
 Numba's ``parallel=True`` compiles the body of each loop several times over (as the function of a thread,
 wrapped, and within its caller), which for a kernel of many vectors is seconds. Here every kernel is compiled
-once, as a plain function, and one parallel loop, ``_drive``, compiled once for all, calls it by its address:
+once, as a plain function, and one driver, compiled once for all, calls it by its address: the team of threads
+of ``team.py``, or where there is none ``_loop``, of Numba:
 
-    Python → launch (packs the arguments into a block of memory) → _drive → entry (unpacks) → the task
+    Python → launch (packs the arguments into a block of memory) → driver → entry (unpacks) → the task
 
 ``launch``, ``entry`` and the task are compiled in one piece. A single task is run where it is, without waking
 a thread. Tasks of a round must not depend on each other, and their number must follow from the sizes alone:
@@ -25,7 +26,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from . import parts
+from . import parts, team
 from .cpu import threads
 from .cpu.simd import borrowed
 from .jit import njit, prange
@@ -33,12 +34,6 @@ from .jit import njit, prange
 __all__ = ["parallel"]
 
 _WORD = ir.IntType(64)
-
-_ENTRY = ir.FunctionType(ir.VoidType(), (_WORD, _WORD))
-"""What an entry takes: the task, and the address of the packed arguments."""
-
-_DRIVE = (types.intp,) * 4
-"""What ``_drive`` takes."""
 
 
 def parallel(function=None, *, cache=True):
@@ -58,7 +53,7 @@ def parallel(function=None, *, cache=True):
     def rounds(number, count, *arguments):
         if count <= 0 or number <= 0:
             return
-        if launch(_drive_address(), number, count, *arguments):
+        if launch(_driver(), number, count, *arguments):
             raise MemoryError(f"{function.__name__}: a task found no memory for its scratch")
 
     call.rounds = rounds
@@ -68,7 +63,7 @@ def parallel(function=None, *, cache=True):
 
 # ── the way in: arguments in a block of memory ───────────────────────────────────────────────────
 def _launch_of(function, task, cache):
-    """``launch(address of _drive, rounds, count, *arguments)``: 0 if all went well, 1 if a task failed."""
+    """``launch(driver's address, rounds, count, *arguments)``: 0 if all went well, 1 if a task failed."""
     run = _run_of(task)
 
     def launch(drive, rounds, count, *arguments):
@@ -95,7 +90,7 @@ def _run_of(task):
                     builder.call(entry, [loop.index, packed])
                 with several:
                     address = builder.ptrtoint(entry, _WORD)
-                    _call_drive(context, builder, values[0], [address, *values[1:3], packed])
+                    _call_driver(context, builder, values[0], [address, *values[1:3], packed])
             return builder.load(failed)
 
         return types.int64(drive, rounds, count, arguments), generate
@@ -119,7 +114,7 @@ def _pack(context, builder, kinds, arguments):
 
 def _entry(context, module, compiled, kinds):
     """``entry(task, address of the block)``: run one task; a failure is noted in the block."""
-    entry = ir.Function(module, _ENTRY, name=module.get_unique_name("entry"))
+    entry = ir.Function(module, team.ENTRY, name=module.get_unique_name("entry"))
     entry.linkage = "internal"
     builder = ir.IRBuilder(entry.append_basic_block())
     task, address = entry.args
@@ -139,32 +134,28 @@ def _entry(context, module, compiled, kinds):
 
 
 # ── the loop ─────────────────────────────────────────────────────────────────────────────────────
-def _call_drive(context, builder, address, values):
-    """Call the compiled ``_drive`` at that address."""
-    kind = context.call_conv.get_function_type(types.none, _DRIVE)
+def _call_driver(context, builder, address, values):
+    """Call the compiled driver at that address."""
+    kind = context.call_conv.get_function_type(types.none, team.DRIVE)
     drive = builder.inttoptr(address, kind.as_pointer())
     unused = [cgutils.alloca_once(builder, argument.pointee) for argument in kind.args[:2]]
     builder.call(drive, [*unused, *values])
 
 
-@intrinsic
-def _run_entry(typing, entry, task, block):
-    def generate(context, builder, signature, values):
-        builder.call(builder.inttoptr(values[0], _ENTRY.as_pointer()), values[1:])
-        return context.get_dummy_value()
-
-    return types.none(entry, task, block), generate
-
-
 @njit(parallel=True)
-def _drive(entry, rounds, count, block):
+def _loop(entry, rounds, count, block):
     for number in range(rounds):
         for task in prange(count):
-            _run_entry(entry, number * count + task, block)
+            team.run_entry(entry, number * count + task, block)
+
+
+def _driver():
+    """The address of what runs the tasks of all kernels."""
+    return team.address() or _loop_address()
 
 
 @functools.cache
-def _drive_address():
-    _drive.kernel.compile(_DRIVE)
-    result = _drive.kernel.overloads[_DRIVE]
+def _loop_address():
+    _loop.kernel.compile(team.DRIVE)
+    result = _loop.kernel.overloads[team.DRIVE]
     return result.library.get_pointer_to_function(result.fndesc.llvm_func_name)

@@ -949,3 +949,87 @@ def pointing(ask):
     flat = (maps == maps.max()) & masks
     _require(not np.isclose(got, flat.any((1, 2)).mean()), "each map has its own largest weight")
     _require(np.isclose(got, 0.5), f"two of four point inside: 0.5, got {float(got):.3f}")
+
+
+# ── lesson 13 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("np.nonzero(y[:, None] > y[None]) gives the pairs (i, j).")
+def pair_differences(ask):
+    x, y = np.array([[1.0, 2.0], [0.0, 5.0], [4.0, 4.0], [3.0, -1.0]]), np.array([1, 0, 2, 1])
+    got = ask(x.copy(), y.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    got = np.asarray(got)
+    _require(got.ndim == 2 and got.shape[1] == 2, f"expected differences (P, 2), got {got.shape}")
+    right = np.array([x[i] - x[j] for i, j in ((0, 1), (2, 0), (2, 1), (2, 3), (3, 1))])
+
+    def falling(a):
+        return a[np.lexsort(a.T)]
+
+    _require(len(got) != 10, "each pair stands twice, once with each sign")
+    _require(len(got) != 6, "documents 0 and 3 have one grade: no pair")
+    _require(len(got) != 3, "all pairs are asked for, not only neighbours in the order")
+    _require(len(got) == 5, f"five pairs have two grades, got {len(got)}")
+    _require(not _close(falling(got), falling(-right)), "turned round: the better document first")
+    _require(_close(falling(got), falling(right)), "these are not x_i − x_j of the pairs with y_i > y_j")
+    none = np.asarray(ask(x[:1].copy(), y[:1].copy()))
+    _require(none.size == 0, "one document has no pair")
+
+
+@exercise("|2^y_i − 2^y_j| · |1/log₂(i + 2) − 1/log₂(j + 2)|, over DCG of the best order.")
+def swap_worth(ask):
+    y = np.array([0, 3, 1, 2, 0])
+    gain, discount = 2.0**y - 1, 1 / np.log2(np.arange(5) + 2)
+    best = np.sort(gain)[::-1] @ discount
+    got = ask(y.copy(), 0, 3)
+    _require(got is not None, "it gives None: is there a return?")
+    g, d = 3.0, discount[0] - discount[3]
+    _require(not _close(got, g * d), "this is ΔDCG; divide by DCG of the best order")
+    _require(not _close(got, g * d / (gain @ discount)), "DCG of the best order, not of this one")
+    linear = np.sort(y)[::-1] @ discount
+    _require(not _close(got, 2 * d / linear), "gains are 2^y − 1, not y")
+    late = 1 / np.log2(np.arange(1, 6) + 2)
+    _require(
+        not _close(got, g * (late[0] - late[3]) / (np.sort(gain)[::-1] @ late)),
+        "places count from 0, ranks from 1: 1/log₂(1 + rank)",
+    )
+    _require(not _close(got, -g * d / best), "its size is asked for, without a sign")
+    _require(_close(got, g * d / best), f"expected {g * d / best:.4f}, got {float(got):.4f}")
+    _require(_close(ask(y.copy(), 3, 0), g * d / best), "the two places may come in either order")
+    _require(_close(ask(y.copy(), 0, 4), 0.0), "two of one grade: the swap is worth nothing")
+
+
+@exercise("new = clip(alpha + (1 − w·z)/‖z‖², 0, C); w moves by (new − alpha) z.")
+def dual_step(ask):
+    w, z = np.array([0.5, -0.25]), np.array([1.0, 2.0])
+    got = ask(w.copy(), z.copy(), 0.1, 10.0)
+    _require(isinstance(got, tuple | list) and len(got) == 2, "two things are asked for: alpha, w")
+    alpha, moved = got
+    _require(not _close(alpha, 0.2), "the step is added to the old alpha")
+    _require(not _close(alpha, 1.1), "divide by ‖z‖²: the parabola's curvature")
+    _require(not _close(alpha, 0.1 + 1 / np.sqrt(5)), "divide by ‖z‖², not by the length")
+    _require(not _close(alpha, -0.1) and not _close(alpha, 0.0), "the sign of the step is turned round")
+    _require(_close(alpha, 0.3), f"alpha: 0.1 + (1 − 0)/5 = 0.3, got {float(alpha):.3f}")
+    moved = _array("w", moved, (2,))
+    _require(not _close(moved, w + 0.3 * z), "w moves by the change of alpha, not by all of it")
+    _require(not _close(moved, w), "w has to follow: w = Σ α_k z_k")
+    _require(_close(moved, w + 0.2 * z), "w + (new − alpha) z is asked for")
+    alpha, moved = ask(w.copy(), z.copy(), 0.1, 0.25)
+    _require(_close(alpha, 0.25), "alpha is at most C")
+    _require(_close(moved, w + 0.15 * z), "where alpha was cut off, w moves by what is left of the step")
+    alpha, _ = ask(10 * z, z.copy(), 0.1, 1.0)
+    _require(_close(alpha, 0.0), "alpha is at least 0")
+
+
+@exercise("For each query the ids that stand in both rows; all of them over true.size.")
+def found_share(ask):
+    found = np.array([[3, 1, 7], [9, -1, -1], [5, 6, 4]])
+    true = np.array([[1, 2, 3], [8, 9, 7], [4, 5, 6]])
+    got = ask(found.copy(), true.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for: the mean over the queries")
+    _require(not _close(got, 0.0), "ids may stand in any order: a place is not compared with a place")
+    _require(not _close(got, 6.0), "the share is asked for, not the number")
+    _require(not _close(got, 6 / 7), "−1 is no id: the share is of the true ones")
+    _require(not _close(got, 1 / 3), "a row counts by its share, not only where all were found")
+    _require(not _close(got, 7 / 9), "7 is no neighbour of the first query: each row by itself")
+    _require(not _close(got, 8 / 9), "7 is no neighbour of the first query: each row by itself")
+    _require(_close(got, 6 / 9), f"2 + 1 + 3 of 9 were found: 0.667, got {float(got):.3f}")

@@ -33,7 +33,8 @@ STOREYS = {
     "mmscratch.ranking": 6,
     "mmscratch.search": 6,
     "mmscratch.tasks": 7,
-    "mmscratch.__main__": 8,
+    "mmscratch.commands": 8,
+    "mmscratch.__main__": 9,
 }
 WINGS = {"mmscratch.data", "mmscratch.lazy", "mmscratch.metrics", "mmscratch.weights"}
 WITHIN_FOUR = {"mmscratch.nn": 0, "mmscratch.optim": 1, "mmscratch.train": 2}

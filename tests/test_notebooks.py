@@ -316,6 +316,20 @@ def reaching(p, mass, extra=1, order=None):
     return kept / max(kept.sum(), 1e-9)
 
 
+def best_gain(y, first=2):
+    return np.sort(2.0**y - 1)[::-1] @ (1 / np.log2(np.arange(len(y)) + first))
+
+
+def swap(y, i, j, first=2):
+    gain, discount = 2.0**y - 1, 1 / np.log2(np.arange(len(y)) + first)
+    return abs(gain[i] - gain[j]) * abs(discount[i] - discount[j]) / best_gain(y, first)
+
+
+def step(w, z, alpha, most):
+    new = min(max(alpha + (1 - w @ z) / (z @ z), 0.0), most)
+    return new, w + (new - alpha) * z
+
+
 WRONG = {
     "clipped": [
         lambda c, rs: len(c),
@@ -656,6 +670,40 @@ WRONG = {
         lambda w, m: m.reshape(len(m), -1)[range(len(m)), w.reshape(len(w), -1).argmax(1)].sum(),
         lambda w, m: ((w == w.max()) & m).any((1, 2)).mean(),
         lambda w, m: m.reshape(len(m), -1)[range(len(m)), w.reshape(len(w), -1).argmin(1)].mean(),
+    ],
+    "pair_differences": [
+        lambda x, y: (x[:, None] - x[None])[y[:, None] != y[None]],
+        lambda x, y: (x[:, None] - x[None])[y[:, None] < y[None]],
+        lambda x, y: np.array([x[i] - x[j] for i in range(len(x)) for j in range(i)]),
+        lambda x, y: np.diff(x[np.argsort(y, kind="stable")], axis=0),
+        lambda x, y: (x[:, None] + x[None])[y[:, None] > y[None]],
+        lambda x, y: None,
+    ],
+    "swap_worth": [
+        lambda y, i, j: swap(y, i, j) * best_gain(y),
+        lambda y, i, j: swap(y, i, j) * best_gain(y) / ((2.0**y - 1) @ (1 / np.log2(np.arange(len(y)) + 2))),
+        lambda y, i, j: swap(np.log2(y + 1.0), i, j),
+        lambda y, i, j: swap(y, i, j, 3),
+        lambda y, i, j: -swap(y, i, j),
+        lambda y, i, j: np.sign(j - i) * swap(y, i, j),
+    ],
+    "dual_step": [
+        lambda w, z, a, c: step(w, z, 0.0, c),
+        lambda w, z, a, c: (a + 1 - w @ z, w),
+        lambda w, z, a, c: (a + (1 - w @ z) / np.linalg.norm(z), w),
+        lambda w, z, a, c: (a - (1 - w @ z) / (z @ z), w),
+        lambda w, z, a, c: (step(w, z, a, c)[0], w + step(w, z, a, c)[0] * z),
+        lambda w, z, a, c: (step(w, z, a, c)[0], w),
+        lambda w, z, a, c: step(w, z, a, np.inf),
+        lambda w, z, a, c: step(w, z, a, c)[0],
+    ],
+    "found_share": [
+        lambda f, t: (f == t).mean(),
+        lambda f, t: sum(len(set(a) & set(b)) for a, b in zip(f.tolist(), t.tolist(), strict=True)),
+        lambda f, t: (f[:, :, None] == t[:, None]).sum() / (f >= 0).sum(),
+        lambda f, t: np.mean([set(a) == set(b) for a, b in zip(f.tolist(), t.tolist(), strict=True)]),
+        lambda f, t: np.isin(t, f).mean(),
+        lambda f, t: None,
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip

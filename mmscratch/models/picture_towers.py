@@ -23,15 +23,28 @@ class RegionTower(nn.Module):
     Forward    y = W₃ relu(W₂ Σ_i relu(W₁ₐ relu(W₁ a_i + b₁) + b₁ₐ) + b₂) + b₃ over the real regions i
     Shapes     regions a (B, R, D), mask (B, R) bool or None → y (B, E)
     Errors     ValueError naming the shapes that were expected
-    Note       a sum, no mean: it counts (two red circles are twice one), and an empty cell adds nothing
+    Note       a sum, no mean: it counts, two red circles are twice one
+
+    scaled     every feature is read with mean 0 and deviation 1, as ``scale_by`` found them: a published
+               network's features have sizes of their own
     """
 
-    def __init__(self, region_size, size, hidden=256, generator=None):
-        self.region_size, self.size = region_size, size
+    def __init__(self, region_size, size, hidden=256, scaled=False, generator=None):
+        self.region_size, self.size, self.scaled = region_size, size, bool(scaled)
+        if scaled:
+            self.middle = nn.Buffer(np.zeros(region_size, np.float32))
+            self.spread = nn.Buffer(np.ones(region_size, np.float32))
         self.W1 = nn.Linear(region_size, hidden, generator=generator)
         self.W1a = nn.Linear(hidden, hidden, generator=generator)
         self.W2 = nn.Linear(hidden, hidden, generator=generator)
         self.W3 = nn.Linear(hidden, size, generator=generator)
+
+    def scale_by(self, regions):
+        """Take mean and deviation from regions (N, R, D), an array; without ``scaled`` nothing happens."""
+        if self.scaled:
+            flat = np.asarray(regions, np.float64).reshape(-1, self.region_size)
+            self.middle.data = flat.mean(0).astype(np.float32)
+            self.spread.data = np.maximum(flat.std(0), 1e-6).astype(np.float32)
 
     def forward(self, regions, mask=None):
         if regions.ndim != 3 or regions.shape[2] != self.region_size:
@@ -39,6 +52,8 @@ class RegionTower(nn.Module):
                 f"RegionTower: regions must be (B, R, {self.region_size}), got {tuple(regions.shape)}"
             )
         mask = real_regions(self, regions, mask)
+        if self.scaled:
+            regions = (regions - self.middle) / self.spread
         each = ops.relu(self.W1a(ops.relu(self.W1(only_real(regions, mask)))))
         return self.W3(ops.relu(self.W2(ops.sum(only_real(each, mask), axis=1))))
 
@@ -57,7 +72,7 @@ class PixelTower(nn.Module):
         self.size = size
         self.cnn = load_pretrained() if pretrained else SceneCNN(generator=generator)
         self.cnn.train()
-        self.cells = RegionTower(self.cnn.channels + 2, size, hidden, generator)
+        self.cells = RegionTower(self.cnn.channels + 2, size, hidden, generator=generator)
 
     def forward(self, images):
         grid = self.cnn.features(images)

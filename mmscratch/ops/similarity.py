@@ -53,9 +53,13 @@ def cosine_similarity(a, b, *, axis=-1, eps=1e-8):
 
     Forward    cos = (a · b) / (max(‖a‖, eps) · max(‖b‖, eps));
                hence ∂cos/∂a = (b̂ − cos · â)/‖a‖, which is orthogonal to a
-    Shapes     a, b (…, D, …) that broadcast → cos (…), the axis gone
-    Note       a zero vector has cosine 0 with everything
+    Shapes     a, b (…, D, …) that broadcast, D the same → cos (…), the axis gone
+    Errors     ValueError where the axis is not of one length, or names two different places (arrays of
+               different rank with an axis that is counted from the left)
+    Note       a zero vector has cosine 0 with everything; N vectors beside M need axes of their own
+               (a[:, None], b[None]), or ``cosine_similarity_matrix``
     """
+    _check_axis("cosine_similarity", a, b, axis)
     product = arithmetic.mul(normalize(a, axis=axis, eps=eps), normalize(b, axis=axis, eps=eps))
     return sum_of(product, axis=axis)
 
@@ -64,8 +68,10 @@ def cosine_similarity_twin(a, b, *, axis=-1, eps=1e-8):
     """The cosine line by line: ``cosine_similarity`` composed of plain operations.
 
     Forward    cos = Σ a ⊙ b / (max(√Σ a², eps) · max(√Σ b², eps))
-    Shapes     a, b (…, D, …) that broadcast → cos (…), the axis gone
+    Shapes     a, b (…, D, …) that broadcast, D the same → cos (…), the axis gone
+    Errors     as ``cosine_similarity``
     """
+    _check_axis("cosine_similarity_twin", a, b, axis)
 
     def length(x):
         # √ has no slope at 0: there the maximum is eps, and the square stays away from the root.
@@ -114,6 +120,16 @@ def cosine_topk(queries, database, *, k, normalized=False):
         )
     with no_grad():
         return _topk_rule(queries, database, k=k, normalized=bool(normalized))
+
+
+def _check_axis(op, a, b, axis):
+    """A cosine is of two vectors of one length: broadcasting must not make a vector of one number."""
+    inside = all(-x.ndim <= axis < x.ndim for x in (a, b))
+    if not inside or (axis >= 0 and a.ndim != b.ndim) or a.shape[axis] != b.shape[axis]:
+        raise ValueError(
+            f"{op}: expected a and b with vectors of one length along axis {axis}, "
+            f"got {tuple(a.shape)} and {tuple(b.shape)}"
+        )
 
 
 def _check_rows(op, name_a, a, name_b, b):

@@ -70,6 +70,7 @@ def dots4(a, i, b, j0, j1, j2, j3, width):
 
 @njit
 def fetch(x, row, width):
+    """Ask for a row that will be read soon."""
     for d in range(0, width, LINE):
         prefetch(x, row * width + d)
 

@@ -43,6 +43,7 @@ _f = np.float32
 
 @njit
 def dot(a, i, b, j, width):
+    """a[i : i + width] · b[j : j + width], a lane of the vector at a time."""
     s = splat(a, _f(0))
     for d in range(0, width, STEP):
         s = fma(load(a, i + d), load(b, j + d), s)

@@ -7,12 +7,13 @@ logistic regression on pooled MFCC; the network; both with clips normalised by t
 by all of their speaker's clips ("speaker": no label is used, but more than one clip of a new speaker is
 needed).
 
+    python -m mmscratch.tasks.digit_folds recordings.zip --committee
     python -m mmscratch.tasks.digit_folds recordings.zip --choose
     python -m mmscratch.tasks.digit_folds recordings.zip --own theo:colours=true,contrast=true …
 
-The first chooses settings for each fold within its training speakers alone: every one of them is left out in
-turn, and whom the fold holds out is never heard, in training or in judgement. The second judges folds with
-settings of their own.
+The first judges the candidates below together, so that nothing is chosen. The second chooses one of them for
+each fold within its training speakers alone: every one of them is left out in turn, and whom the fold holds
+out is never heard, in training or in judgement. The third judges folds with settings of their own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from ..data.errors import DataError
 from ..data.fsdd import load_fsdd
 from ..metrics.classification import majority_baseline
 from ..representations.audio import mfcc, preset
-from .digits import DigitSettings, learn, pictures, predictions
+from .digits import DigitSettings, learn, pictures, scores
 from .run import RunError, settings_from
 
 __all__ = ["CANDIDATES", "choose", "folds", "linear_baseline", "main"]
@@ -42,7 +43,8 @@ CANDIDATES = ("colours=false", "colours=true", "colours=false,depth=9") + tuple(
 def folds(digits, settings, seeds, report=lambda *_: None):
     """Accuracy of the network on each speaker, trained on the others: {speaker: [of each seed]}.
 
-    settings     DigitSettings of all folds, or {speaker: those of the fold that holds this one out}
+    settings     DigitSettings of all folds, or {speaker: those of the fold that holds this one out}; a list
+                 of them is a committee, see ``_right``
     """
     found = {}
     settings = settings if isinstance(settings, dict) else dict.fromkeys(digits.names, settings)
@@ -78,10 +80,21 @@ def choose(digits, candidates, report=lambda *_: None):
 
 
 def _right(digits, heard, judged, settings, seed):
-    """Accuracies on the clips of each mask in ``judged`` of a network that has heard those of ``heard``."""
-    x, y = pictures(digits, settings), digits.digits
-    model = learn(x[heard], y[heard], digits.speakers[heard], settings, seed)
-    return [float((predictions(model, x[mask], settings) == y[mask]).mean()) for mask in judged]
+    """Accuracies on the clips of each mask in ``judged`` of a network that has heard those of ``heard``.
+
+    settings     or a list of them: a committee, a network of each, whose log-probabilities are added. It
+                 needs no choice between them (Hansen & Salamon, 1990; the product of experts: Hinton, 2002)
+    """
+    committee = settings if isinstance(settings, list) else [settings]
+    total = [0.0] * len(judged)
+    for own in committee:
+        x = pictures(digits, own)
+        model = learn(x[heard], digits.digits[heard], digits.speakers[heard], own, seed)
+        total = [so_far + scores(model, x[mask], own) for so_far, mask in zip(total, judged, strict=True)]
+    return [
+        float((score.argmax(1) == digits.digits[mask]).mean())
+        for score, mask in zip(total, judged, strict=True)
+    ]
 
 
 def linear_baseline(digits, by="utterance", parts=8):
@@ -146,6 +159,12 @@ def main(arguments=None) -> int:
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="as mmscratch train digits")
     parser.add_argument("--own", nargs="+", default=[], metavar="SPEAKER:KEY=VALUE[,…]",
                         help="settings of the fold that holds this speaker out")  # fmt: skip
+    parser.add_argument(
+        "--committee",
+        nargs="*",
+        metavar="KEY=VALUE[,…]",
+        help="networks of all these together (default: those that --choose chooses from)",
+    )
     parser.add_argument("--choose", nargs="*", metavar="KEY=VALUE[,…]", help="choose among these instead")
     args = parser.parse_args(arguments)
     try:
@@ -164,7 +183,8 @@ def _run(args):
     names = args.folds or digits.names
     if unknown := [name for name in names if name not in digits.names]:
         raise RunError("--folds", f"expected some of {', '.join(digits.names)}, got {unknown[0]}")
-    settings = {by: _each(names, args, by) for by in args.normalise}
+    each = _each if args.committee is None else _committees
+    settings = {by: each(names, args, by) for by in args.normalise}
     print(f"{'':34}", *(f"{name:>9}" for name in names), "     mean", flush=True)
     if args.choose is not None:
         _choose(digits, names, args)
@@ -174,9 +194,10 @@ def _run(args):
     for by in settings:
         found = linear_baseline(digits, by)
         _row(f"MFCC, logistic, per {by}", {name: found[name] for name in names})
+    what = "network" if args.committee is None else "committee"
     for by, each in settings.items():
         found = folds(digits, each, args.seeds)
-        _row(f"network, per {by}", {name: float(np.mean(found[name])) for name in found})
+        _row(f"{what}, per {by}", {name: float(np.mean(found[name])) for name in found})
         by_seed = np.mean([found[name] for name in found], axis=0)
         print(f"{'  means of the seeds':34}", *(f"{100 * v:8.1f}%" for v in by_seed), flush=True)
     return 0
@@ -194,10 +215,19 @@ def _each(names, args, by):
     return {name: settings_from(DigitSettings, [*plain, *own[name]]) for name in own}
 
 
+def _candidates(items, args, by):
+    return [settings_from(DigitSettings, [*args.set, *i.split(","), f"normalise={by}"]) for i in items]
+
+
+def _committees(names, args, by):
+    """{speaker: the committee of the fold that holds this one out}: the same for all."""
+    return dict.fromkeys(names, _candidates(args.committee or CANDIDATES, args, by))
+
+
 def _choose(digits, names, args):
     items = args.choose or CANDIDATES
     for by in args.normalise:
-        sets = [settings_from(DigitSettings, [*args.set, *i.split(","), f"normalise={by}"]) for i in items]
+        sets = _candidates(items, args, by)
         found = {name: [] for name in names}
         for item, candidate in zip(items, sets, strict=True):
             figures = choose(digits, [candidate])

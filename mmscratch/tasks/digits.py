@@ -24,7 +24,7 @@ from ..tensor import Tensor
 from ..train import fit, load_checkpoint
 from .run import Run, RunError, check_settings, plan
 
-__all__ = ["DigitSettings", "evaluate", "learn", "pictures", "predictions", "train"]
+__all__ = ["DigitSettings", "evaluate", "learn", "pictures", "predictions", "scores", "train"]
 
 FRAMES, BANDS, CLASSES = 48, 32, 10
 
@@ -172,9 +172,14 @@ def learn(x, digits, speakers, settings, seed=0, **options):
 
 
 def predictions(model, x, settings=None):
-    """The likeliest digit of each picture: (N,); with ``views``, by the mean of their log-probabilities."""
+    """The likeliest digit of each picture: (N,), by ``scores``."""
+    return scores(model, x, settings).argmax(1)
+
+
+def scores(model, x, settings=None):
+    """The log-probabilities of each picture's digits: (N, 10); with ``views``, the mean of the readings."""
     readings = views(x) if (settings or DigitSettings()).views else [x]
-    return sum(_log_probabilities(model, reading) for reading in readings).argmax(1)
+    return sum(_log_probabilities(model, reading) for reading in readings) / len(readings)
 
 
 def _log_probabilities(model, x, batch_size=250):

@@ -2,6 +2,8 @@
 
     mmscratch train retrieval --data scenes:train=12000,level=3,describe=full --out RUN
         --set text=lstm picture=regions loss=infonce
+    mmscratch train retrieval --data scenes:train=12000,level=2,relations=spatial --out RUN
+        --set model=scan direction=text
     mmscratch evaluate RUN --split test
 
 ``retrieval_model.load_model`` opens a run to encode pictures and texts, for search.
@@ -15,15 +17,17 @@ from ..data.vocabulary import Vocabulary
 from ..metrics.retrieval import cross_modal_scores
 from ..random import Generator
 from ..train import fit
-from .caption_features import check_weights
+from .caption_features import NETWORKS, check_weights
 from .caption_model import load_vocabulary
 from .retrieval_data import PairBatches, gallery, load
 from .retrieval_judge import judge
-from .retrieval_model import Retriever, load_model, make_senses, untrained
+from .retrieval_model import load_model, make_model, make_senses, untrained
 from .retrieval_settings import RetrievalSettings
 from .run import Run, plan, write_json
 
 __all__ = ["evaluate", "learn", "train"]
+
+SOME = 1000  # pictures, whose mean and deviation stand for the training set's
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
@@ -42,7 +46,7 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
             write_json(run.folder / "vocabulary.json", list(words.words[4:]))
         vocabulary = load_vocabulary(run)
     senses = make_senses(settings, vocabulary, data)
-    model = Retriever(senses, settings, Generator(seed))
+    model = make_model(senses, settings, Generator(seed))
     learn(model, senses, settings, trained, checked, seed, run=run.folder, resume=resume, progress=progress)
     return run
 
@@ -54,6 +58,8 @@ def learn(model, senses, settings, trained, checked, seed=0, *, run=None, resume
     rsum, 100 · Σ R@1, 5, 10 (Lee et al., 2018), are kept.
     """
     pairs, watched = (gallery(split, senses, progress=progress) for split in (trained, checked))
+    if settings.picture in NETWORKS and "picture" in settings.senses:
+        model.towers.first.scale_by(pairs.first[:SOME])
     batches = PairBatches(pairs, settings.batch_size, seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.steps)
@@ -84,9 +90,12 @@ def learn(model, senses, settings, trained, checked, seed=0, *, run=None, resume
     )  # fmt: skip
 
 
-def evaluate(run, data=None, split="val"):
-    """Figures of a trained run on one split, beside ceilings and controls; see ``retrieval_judge``."""
+def evaluate(run, data=None, split="val", lists=True):
+    """Figures of a trained run on one split, beside ceilings and controls; see ``retrieval_judge``.
+
+    lists    False leaves out MAP and NDCG, which sort every row
+    """
     found = load_model(run)
     checked = load(data or run.data, split)
     _, before = untrained(run, found.settings)
-    return judge(found, before, checked, run)
+    return judge(found, before, checked, run, lists)

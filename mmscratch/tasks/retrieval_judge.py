@@ -4,6 +4,8 @@
     ceiling, truth          instance recall of a ranker that knows what is true of what, and nothing else
     ceiling, reading order  the same of one that knows too in which order objects would be mentioned (level 3)
     semantic                relevant is what is true, whoever wrote it
+    relation                a caption above its nearest lies, see ``retrieval_relations``
+    attention               where words look, of model=scan, see ``retrieval_attention``
     chance                  all scores equal
     before training         the same model with the weights that it began with
     shuffled pictures       the same vectors of the pictures, each in another's place
@@ -17,7 +19,9 @@ from ..data import scenes
 from ..metrics.retrieval import ambiguity_ceiling, cross_modal_scores, semantic_scores
 from ..train import read_journal
 from .caption_judge import derangement
+from .retrieval_attention import attention_figures
 from .retrieval_data import gallery
+from .retrieval_relations import relation_figures
 
 __all__ = ["ceilings", "judge", "order_matrix", "truth_matrix"]
 
@@ -25,19 +29,21 @@ LETTERS = {"picture": "i", "sound": "s", "text": "t"}
 KEPT = ("R@1", "R@5", "R@10", "median rank")
 
 
-def judge(found, before, checked, run):
+def judge(found, before, checked, run, lists=True):
     """All figures of one run on one split: a dict, in printing order."""
     settings = found.settings
     pairs = gallery(checked, found.senses)
     similarity = found.model.similarity(found.senses, pairs)
     name = _namer(settings.senses)
     figures = {f"{settings.senses[0]}s": len(pairs), f"{settings.senses[1]}s": len(pairs.owner)}
-    figures |= name("", cross_modal_scores(similarity, pairs.owner))
+    figures |= name("", cross_modal_scores(similarity, pairs.owner, lists=lists))
     if checked.scenes is not None and "text" in settings.senses:
         figures |= ceilings(checked, pairs.owner, name)
         truth = truth_matrix(checked)
         if truth is not None:
-            figures |= name("semantic: ", semantic_scores(similarity, truth))
+            figures |= name("semantic: ", semantic_scores(similarity, truth, lists=lists))
+        figures |= relation_figures(found, checked, pairs)
+        figures |= attention_figures(found, checked, pairs)
     controls = {
         "before training": before.similarity(found.senses, pairs),
         "shuffled pictures": similarity[derangement(len(pairs), run.seed)] if len(pairs) > 1 else similarity,

@@ -7,6 +7,7 @@ from ..autograd import no_grad
 from ..models.collapse import Watch
 from ..models.momentum import MomentumQueue, same_item
 from ..models.retrieval_losses import HardestNegative, build_loss
+from ..models.scan import SCAN
 from ..models.two_towers import TwoTowers, score_matrix
 from ..random import Generator
 from ..train import load_checkpoint
@@ -15,7 +16,7 @@ from .retrieval_senses import PictureSense, SoundSense, TextSense
 from .retrieval_settings import RetrievalSettings
 from .run import RunError
 
-__all__ = ["Retrieval", "Retriever", "load_model", "make_senses"]
+__all__ = ["CrossRetriever", "Retrieval", "Retriever", "load_model", "make_model", "make_senses"]
 
 
 def make_senses(settings, vocabulary, data):
@@ -47,13 +48,7 @@ class Retriever(nn.Module):
         self.loss.settle()
         if isinstance(self.loss, HardestNegative):
             self.loss.share = share
-        v, t = self.towers.encode("first", *first), self.towers.encode("second", *second)
-        if self.queue is not None:
-            scores = self.queue(self.towers, v, t, first, second, items, words)
-        else:
-            same = same_item(items, words)
-            rows = self.towers.scores(v, t)
-            scores = (rows, None, same, None)
+        scores = self.batch_scores(first, second, items, words)
         value = self.loss(*scores)
         found = scores[0].detach().numpy()[:, : len(items)]
         alarm = self.watch(value.item(), self.loss.blind(scores[2]), found)
@@ -61,6 +56,13 @@ class Retriever(nn.Module):
         if hasattr(self.loss, "tau"):
             figures["temperature"] = float(np.exp(-self.loss.tau.item()))
         return value, figures, alarm.line
+
+    def batch_scores(self, first, second, items, words):
+        """What the loss reads: scores of both directions (or of rows alone, None), and their positives."""
+        v, t = self.towers.encode("first", *first), self.towers.encode("second", *second)
+        if self.queue is not None:
+            return self.queue(self.towers, v, t, first, second, items, words)
+        return self.towers.scores(v, t), None, same_item(items, words), None
 
     def encode(self, side, sense, entries, batch_size=256):
         """All entries through one tower, without gradients: (N, E), rows of unit length."""
@@ -82,6 +84,55 @@ class Retriever(nn.Module):
         v, t = self.encode("first", senses[0], pairs.first), self.encode("second", senses[1], pairs.second)
         with no_grad():
             return score_matrix(self.towers, v, t)
+
+
+class CrossRetriever(Retriever):
+    """The same with stacked cross attention in the place of two towers (``models.scan``).
+
+    A pair has a score, a picture alone has no vector: every question reads the whole gallery.
+    """
+
+    def __init__(self, senses, settings, generator=None):
+        pictures, texts = senses
+        self.scan = SCAN(
+            len(texts.vocabulary), pictures.width, settings.size, settings.embedding, settings.direction,
+            settings.pooling, settings.rectifier, settings.smooth or None, settings.sharpness or None,
+            generator,
+        )  # fmt: skip
+        self.loss = build_loss(settings.loss, settings.margin, settings.temperature, settings.several)
+        self.watch = Watch(settings.alarm)
+
+    def batch_scores(self, first, second, items, words):
+        return self.scan(*first, *second), None, same_item(items, words), None
+
+    def encode(self, side, sense, entries, batch_size=256):
+        raise RunError("model=scan", "scores pairs, and has no vector of a picture or a text alone")
+
+    def similarity(self, senses, pairs, pictures=32, captions=512):
+        """S (N, C) of a ``Gallery``, in blocks; captions of one length go together."""
+        training = self.training
+        self.eval()
+        order = np.argsort([len(e) for e in pairs.second], kind="stable")
+        out = np.zeros((len(pairs.first), len(pairs.second)), np.float32)
+        with no_grad():
+            seen = [
+                self.scan.encode_regions(
+                    *senses[0].batch(pairs.first, np.arange(i, min(i + pictures, len(out))))
+                )
+                for i in range(0, len(out), pictures)
+            ]
+            for c in range(0, len(order), captions):
+                some = order[c : c + captions]
+                read = self.scan.encode_words(*senses[1].batch(pairs.second, some))
+                for i, block in enumerate(seen):
+                    out[i * pictures : (i + 1) * pictures, some] = self.scan.score(block, read).numpy()
+        self.train(training)
+        return out
+
+
+def make_model(senses, settings, generator=None):
+    """What is trained: two towers, or stacked cross attention."""
+    return (CrossRetriever if settings.model == "scan" else Retriever)(senses, settings, generator)
 
 
 class Retrieval:
@@ -143,4 +194,4 @@ def untrained(run, settings):
     """Senses and model of a run as its training began."""
     vocabulary = load_vocabulary(run) if "text" in settings.senses else None
     senses = make_senses(settings, vocabulary, run.data)
-    return senses, Retriever(senses, settings, Generator(run.seed))
+    return senses, make_model(senses, settings, Generator(run.seed))

@@ -49,11 +49,14 @@ class PictureSense:
             return PixelTower(size, hidden, self.kind == "finetune", generator)
         if self.kind == "vit":
             return PatchTower(size, width=settings.hidden, heads=settings.heads, generator=generator)
+        return RegionTower(self.width, size, hidden, self.kind in NETWORKS, generator)
+
+    @property
+    def width(self):
+        """How many numbers a region has."""
         if self.kind in NETWORKS:
-            wide = NETWORKS[self.kind][3]
-        else:
-            wide = self.network.channels + (2 if self.kind == "regions" else GEOMETRY)
-        return RegionTower(wide, size, hidden, generator)
+            return NETWORKS[self.kind][3]
+        return self.network.channels + (2 if self.kind == "regions" else GEOMETRY)
 
     def of_split(self, split, *, progress=False):
         """Regions (N, R, D) float32, of a published network kept on disk; or the pixels, uint8."""

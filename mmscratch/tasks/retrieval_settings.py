@@ -3,6 +3,7 @@
 import dataclasses
 
 from ..models.retrieval_losses import LOSSES
+from ..models.scan import DIRECTIONS, POOLINGS, RECTIFIERS
 from ..models.text_towers import TEXT_TOWERS
 from ..models.two_towers import SCORES
 from .caption_features import NETWORKS
@@ -16,9 +17,14 @@ PAIRS = {
     "picture-sound": ("picture", "sound"),
 }
 """What is asked for what: the senses of the first and of the second tower."""
+REGIONS = ("regions", "boxes", *NETWORKS)
 PICTURES = ("regions", "boxes", "cnn", "finetune", "vit", *NETWORKS)
 
 _CHOICES = {
+    "model": ("towers", "scan"),
+    "direction": DIRECTIONS,
+    "pooling": POOLINGS,
+    "rectifier": tuple(RECTIFIERS),
     "pair": tuple(PAIRS),
     "text": TEXT_TOWERS,
     "picture": PICTURES,
@@ -32,6 +38,8 @@ _CHOICES = {
 class RetrievalSettings:
     """What ``--set`` may change, with its defaults.
 
+    model      towers; scan: stacked cross attention of regions and words (read by a GRU both ways), which
+               takes no text, hidden, layers, heads, dropout, bidirectional, score, queue, momentum
     pair       picture-text, sound-text or picture-sound (sounds: of the scenes alone)
     text       lstm, gru, transformer, bow: the text tower
     picture    regions: the ``regions`` cells of the shipped scene network that most likely hold an object;
@@ -47,10 +55,13 @@ class RetrievalSettings:
     queue      0, or how many encoded pairs serve as negatives beside the batch; momentum: of the towers that
                encode them
     size       of the common space; hidden, embedding, layers, heads, dropout, bidirectional: of the towers
+    direction, pooling, rectifier, smooth, sharpness    of scan, see ``models.scan``: who asks (text, image,
+               both), lse | lse-mean | mean, leaky | relu, λ1 and λ2 (0: the paper's for the direction)
     patience   stop when so many validations in a row were not better, 0: never
     alarm      speak when the loss was blind, or all scores one, for so many steps
     """
 
+    model: str = "towers"
     pair: str = "picture-text"
     text: str = "lstm"
     picture: str = "regions"
@@ -75,6 +86,11 @@ class RetrievalSettings:
     several: str = "share"
     queue: int = 0
     momentum: float = 0.995
+    direction: str = "text"
+    pooling: str = "lse"
+    rectifier: str = "leaky"
+    smooth: float = 0.0
+    sharpness: float = 0.0
     clip: float = 5.0
     min_count: int = 1
     validate_every: int = 250
@@ -91,9 +107,7 @@ class RetrievalSettings:
             "min_count", "validate_every", "checkpoint_every", "alarm",
         )  # fmt: skip
         if self.batch_size < 2:
-            raise ValueError(
-                f"batch_size: expected at least 2, got {self.batch_size}: no negatives"
-            )
+            raise ValueError(f"batch_size: expected at least 2, got {self.batch_size}: no negatives")
         if bool(self.weights) != (self.picture in NETWORKS):
             wanted = "a file of weights" if self.picture in NETWORKS else "none"
             raise ValueError(f"weights: picture {self.picture!r} takes {wanted}, got {self.weights!r}")
@@ -108,6 +122,18 @@ class RetrievalSettings:
                 raise ValueError(f"{key}: expected at least 0, got {getattr(self, key)}")
         if self.text == "transformer" and self.hidden % self.heads:
             raise ValueError(f"heads: {self.heads} must divide hidden, {self.hidden}")
+        if not 0 <= self.smooth <= 40 or not self.sharpness >= 0:
+            raise ValueError(
+                "smooth, sharpness: expected 0 (the paper's), smooth up to 40, sharpness above 0, "
+                f"got {self.smooth} and {self.sharpness}"
+            )
+        if self.model == "scan":
+            wanted = {"pair": ("picture-text",), "picture": REGIONS, "score": ("cosine",), "queue": (0,)}
+            for key, known in wanted.items():
+                if getattr(self, key) not in known:
+                    raise ValueError(
+                        f"{key}: model=scan takes {' or '.join(map(str, known))}, got {getattr(self, key)!r}"
+                    )
         if self.score == "order" and self.loss in ("infonce", "siglip"):
             raise ValueError(f"score: order goes with loss=sum or hardest, got {self.loss!r}")
 

@@ -102,6 +102,16 @@ def test_regions_are_a_set_that_is_counted():
         run(x[:, :, :2].copy())
 
 
+def test_scaled_regions_are_read_with_mean_zero_and_deviation_one():
+    x = np.random.default_rng(0).normal(5, [1, 10, 100], size=(40, 3, 3)).astype(np.float32)
+    plain, scaled = (RegionTower(3, 2, hidden=4, scaled=s, generator=Generator(0)) for s in (False, True))
+    scaled.scale_by(x)
+    by_hand = (x - x.mean((0, 1))) / x.std((0, 1))
+    np.testing.assert_allclose(scaled(tensor(x)).detach().numpy(), plain(tensor(by_hand)).detach().numpy(),
+                               atol=1e-4)  # fmt: skip
+    assert set(scaled.state_dict()) - set(plain.state_dict()) == {"middle", "spread"}
+
+
 @pytest.mark.parametrize("tower", [PixelTower, PatchTower])
 def test_pixel_towers_see_where_things_are(tower):
     tower = tower(6, generator=Generator(0))

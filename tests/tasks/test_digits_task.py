@@ -109,6 +109,8 @@ def test_the_commands(tmp_path, capsys):
     ]
     assert [r[:34].strip() for r in rows[1:5]] == titles
     assert rows[1].split()[-1] == "10.0%" and float(rows[2].split()[-1][:-1]) > 60
+    assert digit_folds.main([*command, "--normalise", "speaker", "--committee", "warp=0", "warp=0.1"]) == 0
+    assert capsys.readouterr().out.splitlines()[3][:34].strip() == "committee, per speaker"
     assert (
         digit_folds.main([*command, "--normalise", "speaker", "--choose", "warp=0,mixup=0", "warp=0.1"]) == 0
     )
@@ -129,11 +131,13 @@ def test_the_choice_never_hears_the_held_out_speaker(monkeypatch):
         heard.append(set(speakers.tolist()))
         return heard[-1]
 
-    def predictions(heard, x, settings):
-        return np.full(len(x), min(data.names.index(name) for name in heard))  # who was heard, in a digit
+    def scores(heard, x, settings):
+        return np.eye(10)[
+            [min(data.names.index(name) for name in heard)] * len(x)
+        ]  # who was heard, in a digit
 
     monkeypatch.setattr(digit_folds, "learn", learn)
-    monkeypatch.setattr(digit_folds, "predictions", predictions)
+    monkeypatch.setattr(digit_folds, "scores", scores)
     said = []
     found = digit_folds.choose(data, [digits.DigitSettings()], lambda *row: said.append(row[:2]))
     assert [len(h) for h in heard] == [2] * 6 and found == {n: [pytest.approx(0.1)] for n in data.names}
@@ -149,10 +153,31 @@ def test_whose_accuracy_the_choice_takes(monkeypatch):
         digit_folds, "pictures", lambda data, settings: np.array([share[n] for n in data.speakers])
     )
     monkeypatch.setattr(
-        digit_folds, "predictions", lambda m, x, s: np.where(np.arange(10) < x, np.arange(10), -1)
+        digit_folds,
+        "scores",
+        lambda m, x, s: np.eye(10)[np.where(np.arange(10) < x, np.arange(10), (np.arange(10) + 1) % 10)],
     )
     found = digit_folds.choose(data, [digits.DigitSettings()])
     assert found == {"al": [0.75], "bo": [0.5], "cy": [0.25]}
+
+
+def test_a_committee_adds_log_probabilities(monkeypatch):
+    """Two networks that are each wrong about half of the digits, and right together."""
+    data = tones(1, ("al", "bo", "cy"))
+    monkeypatch.setattr(digit_folds, "learn", lambda x, y, speakers, settings, seed: settings.dropout)
+    monkeypatch.setattr(digit_folds, "pictures", lambda data, settings: data.digits)
+
+    def scores(dropout, x, settings):
+        """Sure of the low digits or of the high ones, and a little wrong about the others."""
+        sure = (x < 5) == (dropout > 0.25)
+        return np.where(sure[:, None], 3 * np.eye(10)[x], np.eye(10)[(x + 1) % 10])
+
+    monkeypatch.setattr(digit_folds, "scores", scores)
+    low, high = (digits.DigitSettings(dropout=d) for d in (0.3, 0.2))
+    assert digit_folds.folds(data, low, 1)["al"] == digit_folds.folds(data, high, 1)["al"] == [0.5]
+    assert digit_folds.folds(data, dict.fromkeys(data.names, [low, high]), 1) == {
+        n: [1.0] for n in data.names
+    }
 
 
 def test_folds_with_settings_of_their_own(tmp_path, capsys, monkeypatch):

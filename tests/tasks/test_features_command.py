@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from mmscratch import Generator
-from mmscratch import __main__ as command_line
 from mmscratch.__main__ import main
+from mmscratch.commands import data as commands
 from mmscratch.data.audio import write_wav
 from mmscratch.data.video import write_video
 from mmscratch.representations import Features
@@ -109,7 +109,7 @@ def test_published_networks(tmp_path):
 
 
 def test_help_names_every_preset():
-    lines = {line.split()[0]: line.split()[1:] for line in command_line.PRESETS.splitlines()[1:]}
+    lines = {line.split()[0]: line.split()[1:] for line in commands.PRESETS.splitlines()[1:]}
     assert lines == {
         sense: [name + "*" * bool(preset.weights) for name, preset in presets.items()]
         for sense, presets in PRESETS.items()

@@ -10,7 +10,7 @@ meaning, truth             what a caption says, and whether it holds
 truth_matrix               the same for all pairs of captions and scenes at once
 tuples                     scene graphs of sentences and of scenes, and SPICE
 grammar, realise, parse    both languages, forwards and back
-captions                   true captions with word → object links
+captions, foils            true captions with word → object links, and their nearest lies
 programs, questions        questions with answers, minimal pairs, annotators (forms and scenes in their own
 files)
 gates                      proof that nothing is answered blindly
@@ -38,6 +38,7 @@ from .dataset import Pair, Scenes, Split, answer_priors, format_priors, load, pr
 from .draws import Draws
 from .events import ANTONYM, EVENTS
 from .export import export_scenes
+from .foils import FOILS, read_caption, relation_foil
 from .gates import gates
 from .grammar import LANGUAGES, templates, vocabulary
 from .graph import (
@@ -92,6 +93,7 @@ __all__ = [
     "EVENTS",
     "Exists",
     "FAMILIES",
+    "FOILS",
     "HELDOUT_PAIRS",
     "HELDOUT_QUADRANT",
     "LANGUAGES",
@@ -163,7 +165,9 @@ __all__ = [
     "parse_clip_options",
     "parse_options",
     "priors",
+    "read_caption",
     "reading_order",
+    "relation_foil",
     "relation_matrix",
     "relevance",
     "relevance_matrix",

@@ -1,0 +1,11 @@
+"""The commands of ``mmscratch``: each module here tells ``add`` what its commands take, and runs them.
+
+Nothing is imported before a command is chosen but what its options need: ``mmscratch --help`` is quick.
+"""
+
+from . import data, models, scores, search, weights
+
+__all__ = ["COMMANDS"]
+
+COMMANDS = models, scores, search, data, weights
+"""In the order of the help."""

@@ -1,0 +1,123 @@
+"""Models: ``demo``, ``train``, ``evaluate``, ``predict``, ``plot``."""
+
+import pathlib
+
+__all__ = ["add"]
+
+DATA = """\
+data specifications:
+  scenes[:key=value,…]   the embedded world, e.g. scenes:train=6000,level=1,lang=en
+  shapeworld:DIR         ShapeWorld example images and captions
+  coco:DIR               a folder in the COCO captions format (as `mmscratch data scenes` writes)
+  fsdd:PATH              spoken digits: recordings.zip, or a folder of DIGIT_SPEAKER_TAKE.wav (task digits)
+  mnist:PATH             handwritten digits: MNIST's IDX files, or an npz file (task mnist)
+  flickr8k:DIR           Flickr8k.token.txt, its split lists and Images/
+"""
+
+CAPTIONERS = ("caption", "self-critical")
+
+SEARCH = {
+    "nargs": "+",
+    "action": "extend",
+    "default": [],
+    "metavar": "KEY=VALUE",
+    "help": "how captions are searched for: method=greedy (default), beam, diverse or sample, with width=, "
+    "length_penalty=, groups=, diversity=, temperature=, top_k=, top_p=, no_repeat_ngram=, min_length=",
+}
+
+
+def add(command):
+    """Their options."""
+    from ..tasks import TASKS
+
+    p = command("demo", _demo, "train a captioner on the scenes world and show what it learned", "demo")
+    p.add_argument("--out", default="demo", metavar="DIR", help="where figure and page go (default: demo)")
+    p.add_argument("--seed", type=int, default=0)
+
+    p = command(
+        "train",
+        _train,
+        "train a model",
+        "train caption --data scenes:level=1 --out runs/caption --set steps=400\n\n" + DATA,
+    )
+    p.add_argument("task", metavar="TASK", choices=list(TASKS), help=" | ".join(TASKS))
+    p.add_argument("--data", metavar="SPEC", help="what to train on (with --resume: as the run says)")
+    p.add_argument("--out", required=True, metavar="RUN", help="the run's folder")
+    p.add_argument("--seed", type=int, default=None)
+    p.add_argument(
+        "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings of the task"
+    )
+    p.add_argument("--resume", action="store_true", help="go on from the last checkpoint of RUN")
+    p.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    p = command(
+        "evaluate", _evaluate, "judge a run on held-out data", "evaluate runs/caption --split test\n\n" + DATA
+    )
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("--data", metavar="SPEC", help="other data than the run was trained on")
+    p.add_argument("--split", default="val", metavar="NAME", help="val (default), test, or one of the data's")
+    p.add_argument("--search", **SEARCH)
+    p.add_argument("--json", metavar="FILE", help="write the figures there too")
+
+    p = command("predict", _predict, "caption PNG or JPEG files", "predict runs/caption picture.png")
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("images", nargs="+", metavar="FILE")
+    p.add_argument("--search", **SEARCH)
+    p.add_argument("--json", metavar="FILE", help="write captions, probabilities and attention there too")
+
+    p = command("plot", _plot, "draw a run's journal", "plot runs/caption")
+    p.add_argument("folder", metavar="RUN")
+    p.add_argument("--out", metavar="PNG", help="default: journal.png in the run's folder")
+
+
+def _demo(args):
+    print("mmscratch demo: learning to caption pictures of an exact little world", flush=True)
+    from ..tasks import demo
+
+    return demo.run(args.out, seed=args.seed)
+
+
+def _train(args):
+    from ..tasks import TASKS
+
+    task = TASKS[args.task]()
+    task.train(args.data, args.out, args.seed, args.set, resume=args.resume, progress=not args.quiet)
+
+
+def _evaluate(args):
+    from ..tasks import TASKS
+    from ..tasks.run import Run, RunError, write_json
+
+    run = Run.open(args.folder)
+    if run.task not in TASKS:
+        raise RunError(args.folder, f"has task {run.task!r}; known: {', '.join(TASKS)}")
+    options = {"search": args.search} if args.search else {}
+    if options and run.task not in CAPTIONERS:
+        raise RunError("--search", f"is for runs that say captions, {args.folder} is of task {run.task!r}")
+    figures = TASKS[run.task]().evaluate(run, args.data, args.split, **options)
+    for name, value in figures.items():
+        print(f"{name:42} {value:.4f}" if isinstance(value, float) else f"{name:42} {value}")
+    if args.json:
+        write_json(args.json, figures)
+
+
+def _predict(args):
+    from ..tasks import captioning
+    from ..tasks.run import Run, RunError, write_json
+
+    run = Run.open(args.folder)
+    if run.task not in CAPTIONERS:
+        raise RunError(args.folder, f"is a run of task {run.task!r}, expected {' or '.join(CAPTIONERS)}")
+    results = captioning.predict(run, args.images, args.search)
+    for r in results:
+        print(f"{r['file']}: {r['caption']}")
+    if args.json:
+        write_json(args.json, results)
+
+
+def _plot(args):
+    from ..tasks.run import Run
+    from ..train import plot_journal
+
+    folder = Run.open(args.folder).folder
+    print(plot_journal(folder, pathlib.Path(args.out) if args.out else folder / "journal.png"))
