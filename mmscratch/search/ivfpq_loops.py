@@ -36,7 +36,7 @@ TASK = 16
 BLOCK = 256
 """Rows whose sums are held at a time."""
 
-BINS = 256
+BINS, TINY = 256, np.float32(1e-20)
 
 _f, _u = np.float32, np.uint64
 
@@ -112,7 +112,7 @@ def thin(score, ids, count, most, bins):
     low, high = score[0], score[0]
     for n in range(count):
         low, high = min(low, score[n]), max(high, score[n])
-    if high > low:
+    if high - low > TINY:
         scale, bins[:] = _f(bins.size - 1) / (high - low), 0
         for n in range(count):
             bins[np.int64((score[n] - low) * scale)] += 1
