@@ -562,17 +562,14 @@ print("the gap has shrunk to less than half:", bool(gap(*clip.after) < gap(*clip
 # *differences* inside a row and would allow a gap to stay. Here it is nearly closed; in CLIP's published weights much of it is left, which
 # is harmless where one modality is ranked, and a trap where pictures and texts are ranked in one list.
 #
-# Last, what it is for. Ask with words:
+# Last, what it is for. Ask with captions of two pictures that training did not show:
 
 # %%
-questions = [
-    "there is only a big red circle and a small blue square",
-    "the picture shows a small green triangle , a big yellow cross and a small purple circle",
-]
+questions = [" ".join(clip.test.captions[p][0]) for p in (3, 8)]
 v = clip.after[0]
 encoded = [clip.senses[1].vocabulary.encode(tokenise(q, "en")) for q in questions]
 t = clip.model.encode("second", clip.senses[1], encoded)
-figure, axes = plt.subplots(2, 6, figsize=(10, 3.7))
+figure, axes = plt.subplots(2, 6, figsize=(10, 4.4))
 for line, q, row in zip(axes, questions, t @ v.T, strict=True):
     meaning = parse(" ".join(tokenise(q, "en")), "en")
     for ax, p in zip(line, np.argsort(-row)[:6], strict=True):
@@ -580,8 +577,7 @@ for line, q, row in zip(axes, questions, t @ v.T, strict=True):
         ax.set(xticks=[], yticks=[])
         grade = relevance(meaning, clip.test.scenes[p])
         ax.set_xlabel(f"grade {grade}", fontsize=8)
-    line[0].set_title(q, fontsize=9, loc="left")
-plt.tight_layout()
+    line[2].set_title(q, fontsize=9)
 plt.show()
 
 # %% [markdown]

@@ -521,17 +521,14 @@ print("the gap has shrunk to less than half:", bool(gap(*clip.after) < gap(*clip
 # %% [markdown]
 # 训练之前，两种模态各自缩在一个窄锥里（Liang 等，2022，把两者的距离叫作**模态间隙**）：随机网络把一切都映到几乎同一个方向，两个网络就选了两个方向。损失把成对的拉近，但它要求的只是一行之内的**差**，本来容许间隙留着。这里间隙几乎合上了；CLIP 公开的权重里还留着不少。只在一种模态里排序时它无妨，把图像和文本排进同一张榜时它就是陷阱。
 #
-# 最后看看它有什么用。用话来问：
+# 最后看看它有什么用。拿两幅训练时没有出现的图，用它们的描述来问：
 
 # %%
-questions = [
-    "there is only a big red circle and a small blue square",
-    "the picture shows a small green triangle , a big yellow cross and a small purple circle",
-]
+questions = [" ".join(clip.test.captions[p][0]) for p in (3, 8)]
 v = clip.after[0]
 encoded = [clip.senses[1].vocabulary.encode(tokenise(q, "en")) for q in questions]
 t = clip.model.encode("second", clip.senses[1], encoded)
-figure, axes = plt.subplots(2, 6, figsize=(10, 3.7))
+figure, axes = plt.subplots(2, 6, figsize=(10, 4.4))
 for line, q, row in zip(axes, questions, t @ v.T, strict=True):
     meaning = parse(" ".join(tokenise(q, "en")), "en")
     for ax, p in zip(line, np.argsort(-row)[:6], strict=True):
@@ -539,8 +536,7 @@ for line, q, row in zip(axes, questions, t @ v.T, strict=True):
         ax.set(xticks=[], yticks=[])
         grade = relevance(meaning, clip.test.scenes[p])
         ax.set_xlabel(f"grade {grade}", fontsize=8)
-    line[0].set_title(q, fontsize=9, loc="left")
-plt.tight_layout()
+    line[2].set_title(q, fontsize=9)
 plt.show()
 
 # %% [markdown]
