@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import nn, ops
 from ..tensor import tensor
+from .vqa_bilinear import BILINEAR
 from .vqa_questions import QUESTIONS
 
 __all__ = ["FUSIONS", "AnswerHead", "Concat", "FiLM", "JointEmbedding", "PictureCNN", "Product"]
@@ -87,7 +88,7 @@ class FiLM(nn.Module):
         return ops.relu((gamma + 1) * self.v(v) + beta)
 
 
-FUSIONS = {"product": Product, "concat": Concat, "film": FiLM}
+FUSIONS = {"product": Product, "concat": Concat, "film": FiLM, **BILINEAR}
 """Name → class of (size of v, size of q, size of h, generator=)."""
 
 

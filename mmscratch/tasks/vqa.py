@@ -18,6 +18,7 @@ from .. import ops, optim
 from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
+from ..models.film_network import FiLMNetwork
 from ..models.vqa_joint import FUSIONS, JointEmbedding
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
@@ -35,16 +36,19 @@ __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 class VQASettings:
     """What ``--set`` may change, with its defaults.
 
-    fusion       how picture and question come together: film, product or concat
+    model        joint: a vector of each, brought together; film: a network over the picture's cells
+    fusion       of model=joint: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
     lr           the greatest of the one-cycle schedule
     width        channels of the first convolution; the others have 2, 4 and 4 times as many
     hidden       size of the question's vector and of the joint one
+    blocks       of model=film
     answers      how many of the most frequent answers are known, where the data does not list them
     """
 
+    model: str = "joint"
     fusion: str = "film"
     question: str = "bow"
     loss: str = "softmax"
@@ -53,15 +57,21 @@ class VQASettings:
     lr: float = 4e-3
     width: int = 16
     hidden: int = 128
+    blocks: int = 2
     answers: int = 1000
     clip: float = 5.0
 
     def __post_init__(self):
-        known = {"fusion": FUSIONS, "question": QUESTIONS, "loss": ("softmax", "soft")}
+        known = {
+            "model": ("joint", "film"),
+            "fusion": FUSIONS,
+            "question": QUESTIONS,
+            "loss": ("softmax", "soft"),
+        }
         for key, values in known.items():
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
-        check_settings(self, "epochs", "batch_size", "width", "hidden", "answers")
+        check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
         if self.clip < 0:
             raise ValueError(f"clip: expected at least 0 (0: not clipped), got {self.clip}")
 
@@ -69,10 +79,13 @@ class VQASettings:
 def make_model(settings, vocabulary, answers, seed):
     """The settings' model, untrained."""
     w = settings.width
-    return JointEmbedding(
-        len(vocabulary), len(answers), settings.fusion, settings.question, settings.loss,
-        (w, 2 * w, 4 * w, 4 * w), settings.hidden, Generator(seed),
-    )  # fmt: skip
+    options = {
+        "question": settings.question, "loss": settings.loss, "channels": (w, 2 * w, 4 * w, 4 * w),
+        "hidden": settings.hidden, "generator": Generator(seed),
+    }  # fmt: skip
+    if settings.model == "film":
+        return FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    return JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):

@@ -154,7 +154,9 @@ def test_a_blind_model_is_told():
     assert "question-only" in warnings(right)["warning"]
 
 
-@pytest.mark.parametrize("settings", [["fusion=product", "question=lstm"], ["loss=soft", "fusion=concat"]])
+@pytest.mark.parametrize(
+    "settings", [["fusion=product", "question=lstm"], ["loss=soft", "fusion=concat"], ["model=film"]]
+)
 def test_other_models_and_resuming(folder, tmp_path, settings):
     data = f"easy-vqa:{folder}"
     short = [*settings, "epochs=2", "width=2", "batch_size=27", "hidden=8"]
