@@ -82,7 +82,7 @@ def main(arguments=None) -> int:
         prog="python -m mmscratch.tasks.zero_shot", description="Classify pictures by prompts."
     )
     parser.add_argument("folder", metavar="RUN", help="a retrieval run of pictures and texts on scenes")
-    parser.add_argument("--pictures", type=int, default=500, metavar="N")
+    parser.add_argument("--pictures", type=int, default=250, metavar="N", help="there are some 300")
     parser.add_argument("--split", default="test-iid", metavar="NAME")
     parser.add_argument("--json", metavar="FILE", help="write the figures there too")
     args = parser.parse_args(arguments)

@@ -98,6 +98,8 @@ def test_regions_are_a_set_that_is_counted():
     assert np.abs(run(np.concatenate([x, x[:, :1]], 1)) - y).max() > 1e-6
     more = np.concatenate([x, np.full((1, 1, 3), np.nan)], 1)
     np.testing.assert_allclose(run(more, np.array([[True, True, True, False]])), y, rtol=1e-10)
+    ops.sum(tower(tensor(more, "float64"), np.array([[True, True, True, False]]))).backward()
+    assert all(np.isfinite(p.grad).all() for p in tower.parameters())
     with pytest.raises(ValueError, match=r"regions must be \(B, R, 3\), got \(1, 3, 2\)"):
         run(x[:, :, :2].copy())
 

@@ -89,6 +89,9 @@ def test_a_run_opens_and_encodes(run):
         [" ".join(s) for s in split.sentences()]).T, atol=1e-5)  # fmt: skip
     np.testing.assert_allclose(found.encode_pictures(split.images[5:6]), v[5:6], atol=1e-5)
     assert found.encode_texts([]).shape == (0, found.size)
+    several = ["i see only a small blue square and a big red cross", "a red circle", "there is only a cross"]
+    for row, text in zip(found.encode_texts(several), several, strict=True):  # in the order that was given
+        np.testing.assert_allclose(row, found.encode_texts([text])[0], atol=1e-5)
     with pytest.raises(ValueError, match="encodes no sounds"):
         found.encode_sounds([np.zeros(8000)])
     with pytest.raises(ValueError, match=r"expected uint8 \(N, 64, 64, 3\), got float64"):
@@ -145,6 +148,17 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monke
         for name in ("whole", "broken")
     )
     assert a == b
+
+
+def test_the_hardest_negative_takes_over_step_by_step(tmp_path, monkeypatch):
+    from mmscratch.tasks.retrieval_model import Retriever
+
+    shares, loss_of = [], Retriever.loss_of
+    monkeypatch.setattr(
+        Retriever, "loss_of", lambda self, *a, share: shares.append(share) or loss_of(self, *a, share=share)
+    )
+    trained(tmp_path / "run", "loss=hardest", "warmup=4")
+    assert shares == [0, 0.25, 0.5, 0.75, 1, 1]
 
 
 @pytest.mark.parametrize(
@@ -274,7 +288,7 @@ def test_a_run_of_another_task_is_refused(run, tmp_path):
 def test_prompts_and_zero_shot_by_hand():
     said = prompts(["a {}", "one {}"], {"x": "ball", "y": ["cube", "box"]})
     assert said == {"x": ["a ball", "one ball"], "y": ["a cube", "a box", "one cube", "one box"]}
-    table = {"a ball": [1, 0], "one ball": [0.6, 0.8], "a cube": [0, 2.0], "a box": [0, 1],
+    table = {"a ball": [3, 0], "one ball": [0.6, 0.8], "a cube": [0, 2.0], "a box": [0, 1],
              "one cube": [0, 1], "one box": [0, 1]}  # fmt: skip
     classifier = ZeroShotClassifier(lambda texts: np.array([table[t] for t in texts], float), said)
     mean = np.array([0.8, 0.4])
