@@ -59,6 +59,6 @@ class Watch(nn.Module):
                 "the vectors lie in one point: warm the loss up (warmup=), or lower lr"
             )
         told = f"{loss:.4g}, at its blind value {blind:.4g}"
-        if math.isclose(math.exp(min(blind, 50)), round(math.exp(min(blind, 50))), rel_tol=1e-3):
+        if math.isclose(math.exp(min(blind, 50)), round(math.exp(min(blind, 50))), rel_tol=1e-6):
             told += f" = ln {round(math.exp(min(blind, 50)))}"
         return f"blind: for {self.patience} steps the loss has stayed about {told}; the towers do not see"
