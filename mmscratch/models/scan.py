@@ -115,12 +115,14 @@ class SCAN(nn.Module):
     Source     Lee et al., 2018; λ1 = 9, λ2 = 6 are its choices for text → image, 4 and 5 for image → text
 
     smooth, sharpness    λ1 and λ2; None: the paper's for the direction
+    scaled     every feature of the regions is read with mean 0 and deviation 1, as ``scale_by`` found them: a
+               single linear layer cannot bring out a region's place beside features of another size
     """
 
     PAPER = {"text": (9.0, 6.0), "image": (4.0, 5.0)}
 
     def __init__(self, vocabulary_size, region_size, dim=128, embedding=64, direction="text", pooling="lse",
-                 rectifier="leaky", smooth=None, sharpness=None, generator=None):  # fmt: skip
+                 rectifier="leaky", smooth=None, sharpness=None, scaled=False, generator=None):  # fmt: skip
         super().__init__()
         for name, value, known in (
             ("direction", direction, DIRECTIONS),
@@ -134,9 +136,20 @@ class SCAN(nn.Module):
                 raise ValueError(f"SCAN: {name}: expected more than 0, got {value!r}")
         self.direction, self.pooling, self.rectifier = direction, pooling, rectifier
         self.smooth, self.sharpness, self.region_size = smooth, sharpness, region_size
+        self.scaled = bool(scaled)
+        if scaled:
+            self.middle = nn.Buffer(np.zeros(region_size, np.float32))
+            self.spread = nn.Buffer(np.ones(region_size, np.float32))
         self.W = nn.Linear(region_size, dim, generator=generator)
         self.E = nn.Embedding(vocabulary_size, embedding, generator=generator)
         self.gru = nn.GRU(embedding, dim, batch_first=True, bidirectional=True, generator=generator)
+
+    def scale_by(self, regions):
+        """Take mean and deviation from regions (N, R, A), an array; without ``scaled`` nothing happens."""
+        if self.scaled:
+            flat = np.asarray(regions, np.float64).reshape(-1, self.region_size)
+            self.middle.data = flat.mean(0).astype(np.float32)
+            self.spread.data = np.maximum(flat.std(0), 1e-6).astype(np.float32)
 
     def encode_regions(self, regions, mask=None):
         """v (P, R, D) of unit length, and the mask as a Tensor (P, R) or None."""
@@ -145,6 +158,8 @@ class SCAN(nn.Module):
                 f"SCAN: regions: expected (P, R, {self.region_size}), got {tuple(regions.shape)}"
             )
         mask = real_regions(self, regions, mask)
+        if self.scaled:
+            regions = (regions - self.middle) / self.spread
         return ops.normalize(self.W(only_real(regions, mask)), eps=TINY), mask
 
     def encode_words(self, tokens, lengths):

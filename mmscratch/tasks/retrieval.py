@@ -17,7 +17,7 @@ from ..data.vocabulary import Vocabulary
 from ..metrics.retrieval import cross_modal_scores
 from ..random import Generator
 from ..train import fit
-from .caption_features import NETWORKS, check_weights
+from .caption_features import check_weights
 from .caption_model import load_vocabulary
 from .retrieval_data import PairBatches, gallery, load
 from .retrieval_judge import judge
@@ -58,8 +58,8 @@ def learn(model, senses, settings, trained, checked, seed=0, *, run=None, resume
     rsum, 100 · Σ R@1, 5, 10 (Lee et al., 2018), are kept.
     """
     pairs, watched = (gallery(split, senses, progress=progress) for split in (trained, checked))
-    if settings.model == "towers" and settings.picture in NETWORKS and "picture" in settings.senses:
-        model.towers.first.scale_by(pairs.first[:SOME])
+    if settings.scaled:
+        model.scale_by(pairs.first[:SOME])
     batches = PairBatches(pairs, settings.batch_size, seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.weight_decay)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.steps)

@@ -57,6 +57,10 @@ class Retriever(nn.Module):
             figures["temperature"] = float(np.exp(-self.loss.tau.item()))
         return value, figures, alarm.line
 
+    def scale_by(self, regions):
+        """Let the regions of these pictures (N, R, D) say how features are scaled."""
+        self.towers.first.scale_by(regions)
+
     def batch_scores(self, first, second, items, words):
         """What the loss reads: scores of both directions (or of rows alone, None), and their positives."""
         v, t = self.towers.encode("first", *first), self.towers.encode("second", *second)
@@ -97,10 +101,13 @@ class CrossRetriever(Retriever):
         self.scan = SCAN(
             len(texts.vocabulary), pictures.width, settings.size, settings.embedding, settings.direction,
             settings.pooling, settings.rectifier, settings.smooth or None, settings.sharpness or None,
-            generator,
+            settings.scaled, generator,
         )  # fmt: skip
         self.loss = build_loss(settings.loss, settings.margin, settings.temperature, settings.several)
         self.watch = Watch(settings.alarm)
+
+    def scale_by(self, regions):
+        self.scan.scale_by(regions)
 
     def batch_scores(self, first, second, items, words):
         return self.scan(*first, *second), None, same_item(items, words), None

@@ -49,7 +49,7 @@ class PictureSense:
             return PixelTower(size, hidden, self.kind == "finetune", generator)
         if self.kind == "vit":
             return PatchTower(size, width=settings.hidden, heads=settings.heads, generator=generator)
-        return RegionTower(self.width, size, hidden, self.kind in NETWORKS, generator)
+        return RegionTower(self.width, size, hidden, settings.scaled, generator)
 
     @property
     def width(self):

@@ -22,6 +22,7 @@ PICTURES = ("regions", "boxes", "cnn", "finetune", "vit", *NETWORKS)
 
 _CHOICES = {
     "model": ("towers", "scan"),
+    "scale_regions": ("auto", "yes", "no"),
     "direction": DIRECTIONS,
     "pooling": POOLINGS,
     "rectifier": tuple(RECTIFIERS),
@@ -57,6 +58,8 @@ class RetrievalSettings:
     size       of the common space; hidden, embedding, layers, heads, dropout, bidirectional: of the towers
     direction, pooling, rectifier, smooth, sharpness    of scan, see ``models.scan``: who asks (text, image,
                both), lse | lse-mean | mean, leaky | relu, λ1 and λ2 (0: the paper's for the direction)
+    scale_regions    read every feature of the regions with mean 0 and deviation 1 over the training pictures:
+               auto: of scan and of published networks; yes; no
     patience   stop when so many validations in a row were not better, 0: never
     alarm      speak when the loss was blind, or all scores one, for so many steps
     """
@@ -91,6 +94,7 @@ class RetrievalSettings:
     rectifier: str = "leaky"
     smooth: float = 0.0
     sharpness: float = 0.0
+    scale_regions: str = "auto"
     clip: float = 5.0
     min_count: int = 1
     validate_every: int = 250
@@ -141,3 +145,10 @@ class RetrievalSettings:
     def senses(self):
         """("picture", "text"), … of the first and the second tower."""
         return PAIRS[self.pair]
+
+    @property
+    def scaled(self):
+        """Are regions scaled? Never where there are none."""
+        if "picture" not in self.senses or self.picture not in REGIONS or self.scale_regions == "no":
+            return False
+        return self.scale_regions == "yes" or self.model == "scan" or self.picture in NETWORKS

@@ -238,3 +238,18 @@ def test_bad_shapes_are_named():
         cross_attention(good[0], good[0], smooth=41)
     with pytest.raises(ValueError, match=r"expected sets \(Q, N, D\) and \(K, M, D\)"):
         cross_attention(good[0], Tensor(np.zeros((2, 3, 5), np.float32)))
+
+
+def test_scaled_regions_do_not_feel_the_size_of_features():
+    """Other units for every feature: after ``scale_by`` the same scores; without ``scaled`` others."""
+    r = np.random.default_rng(0)
+    plain = r.normal(size=(6, 4, 6))
+    other = plain * np.array([1, 100, 0.01, 5, 1, 1]) + np.arange(6)
+    tokens, lengths = Tensor(r.integers(1, 9, (3, 4))), np.array([4, 2, 3])
+    for scaled in (True, False):
+        scores = []
+        for regions in (plain, other):
+            model = SCAN(9, 6, 8, 4, scaled=scaled, generator=Generator(0))
+            model.scale_by(regions)
+            scores.append(model(Tensor(regions.astype(np.float32)), tokens, lengths).detach().numpy())
+        assert np.allclose(*scores, rtol=1e-3, atol=1e-4) == scaled

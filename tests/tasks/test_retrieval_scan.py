@@ -121,6 +121,15 @@ def test_captions_without_relations_have_no_such_figures():
     assert settings.model == "scan"
 
 
+def test_what_is_scaled():
+    def scaled(**options):
+        return RetrievalSettings(**options).scaled
+
+    assert scaled(model="scan") and not scaled() and scaled(scale_regions="yes")
+    assert scaled(picture="vgg16", weights="w") and not scaled(picture="cnn", scale_regions="yes")
+    assert not scaled(model="scan", scale_regions="no") and not scaled(pair="sound-text", scale_regions="yes")
+
+
 @pytest.mark.parametrize(
     "options, match",
     [
