@@ -10,8 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import memory, run
-from .case import Row
+from mmscratch.search import HNSW
+
+from . import memory, neighbours, run
+from .case import Case, Row
 from .rows import attention, recurrence, search, vgg
 from .rows.convolution import step as convolve
 
@@ -63,12 +65,19 @@ def database(place, size):
     return case
 
 
+def graph(place, size):
+    """A thousand queries, ef_search 64: what a graph of neighbours costs as it grows."""
+    built = HNSW(neighbours.D).build(neighbours.rows(size))
+    return Case(lambda: list(built.search(neighbours.queries(), neighbours.K)))
+
+
 SERIES = (
     Series("lstm", "LSTM step", "length", (8, 16, 32, 64, 128, 256), lstm),
     Series("attention", "attention step", "length", (64, 128, 256, 512, 1024), attend),
     Series("convolution", "3×3 convolution step", "image side", (16, 32, 64, 128, 256), picture),
     Series("vgg", "VGG16 features, 64×64", "batch", (1, 2, 4, 8, 16, 32), batch),
     Series("topk", "cosine top 10", "database", (10_000, 30_000, 100_000, 300_000), database),
+    Series("hnsw", "HNSW top 10, 1,000 queries", "database", (2_000, 6_000, 20_000, 60_000), graph),
 )
 
 

@@ -1,15 +1,30 @@
-"""The ten rows of a database that are nearest by cosine."""
+"""The ten rows of a database that are nearest by cosine: all compared, and by indices at equal recall.
 
+Rows ``index/…`` take a thousand queries in a batch. Of each side the least effort is timed (``ef_search``,
+``probes``) with which it finds ``RECALL`` of the true neighbours or more; building is not timed.
+"""
+
+import functools
+import os
 from functools import partial
 
 import numpy as np
 
 from mmscratch import no_grad, ops
 
+from .. import neighbours
 from ..case import Case, Row
 
 TOPIC = "Search"
 N, D, K = 1_000_000, 256, 10
+RECALL = 0.95
+INDICES = {
+    "exact": ("1,000 queries, every row compared", ("exact",), ("IndexFlatIP",)),
+    "ivfpq": (f"1,000 queries, IVF-PQ, recall@10 ≥ {RECALL}", ("IVF-PQ",), ("IVF-PQ 8 bits",)),
+    "ivfpq-4bit": (f"the same beside faiss's 4-bit fast scan, recall@10 ≥ {RECALL}", ("IVF-PQ",),
+                   ("IVF-PQ 4 bits fast scan",)),
+    "hnsw": (f"1,000 queries, HNSW, recall@10 ≥ {RECALL}", ("HNSW",), ("HNSW",)),
+}  # fmt: skip
 
 
 def rows():
@@ -26,6 +41,29 @@ def rows():
             partial(topk, n=N, queries=queries), libraries=("torch", "faiss"), kind="memory", limit=10e6,
             small=partial(topk, n=1000, queries=queries),
         )  # fmt: skip
+    for name, (text, _, _) in INDICES.items():
+        yield Row(
+            f"index/{name}", TOPIC, text, f"({neighbours.N:,}, {neighbours.D})", partial(index, name=name),
+            libraries=("faiss",), targets={"faiss": 1.0}, small=partial(index, name=name, n=5000),
+        )  # fmt: skip
+
+
+@functools.cache
+def tuned(name, library, n, faiss=None):
+    """A search of least effort of that side, as a call."""
+    side = next(s for s in neighbours.SIDES if (s.name, s.library) == (name, library))
+    built = side.index(n, os.environ.get("MMSCRATCH_INDICES"), faiss)
+    return side.search(built, neighbours.least_effort(side, built, n, RECALL)[0])
+
+
+def index(place, name, n=neighbours.N):
+    """What is found differs where recall is below 1; so results are judged by recall, not compared."""
+    _, (ours,), (theirs,) = INDICES[name]
+    case = Case(lambda: list(tuned(ours, "ours", n)()), check=lambda results: [])
+    if place.faiss is not None:
+        call = tuned(theirs, "faiss", n, place.faiss)
+        case.peers["faiss"] = {theirs: lambda: list(call())}
+    return case
 
 
 def database(n, d=D):
