@@ -16,7 +16,7 @@ from mmscratch.tasks.vqa_judge import warnings
 
 REAL = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "easy_vqa"
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}
-TINY = ["epochs=30", "width=4", "batch_size=6", "hidden=24", "lr=0.01"]
+TINY = ["epochs=25", "width=8", "batch_size=9", "hidden=32", "lr=0.01"]
 
 
 def write(folder, name, n, seed):
@@ -38,7 +38,7 @@ def write(folder, name, n, seed):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("easy")
-    write(folder, "train", 60, 0)
+    write(folder, "train", 160, 0)
     write(folder, "test_odd", 30, 1)
     (folder / "answers.txt").write_text("yes\nno\nred\ngreen\nblue\n")
     return folder
@@ -94,7 +94,7 @@ def test_what_is_refused(folder, trained, tmp_path, capsys):
 def test_validation_is_a_tenth_of_the_pictures(folder):
     data = f"easy-vqa:{folder}"
     whole, rest, val = (load(data, name) for name in ("train+val", "train", "val"))
-    assert (len(whole.images), len(rest.images), len(val.images)) == (60, 54, 6)
+    assert (len(whole.images), len(rest.images), len(val.images)) == (160, 144, 16)
     assert sorted(rest.ids + val.ids) == list(whole.ids)
     assert load(data, "val").ids == val.ids
 
@@ -104,7 +104,7 @@ def test_batches_hold_every_question_of_their_pictures(folder):
     words = Vocabulary(["is", "it", "red", "green", "blue", "what", "color"])
     asked = Asked(found, words, ["yes", "no", "red", "green", "blue"])
     whole = list(VQABatches(asked, 9, seed=3))
-    assert len(whole) == 6
+    assert len(whole) == 16
     for images, questions, image_of, target in whole:
         assert images.shape == (9, 3, 16, 16) and len(questions.which) == len(target) == 36
         np.testing.assert_array_equal(np.bincount(image_of), [4] * 9)
@@ -168,7 +168,7 @@ def test_other_models_and_resuming(folder, tmp_path, settings):
 
 
 def test_scenes_are_asked_too(tmp_path):
-    data = "scenes:questions=120"
+    data = "scenes:questions=60"
     run = vqa.train(data, tmp_path / "run", 0, ["epochs=1", "width=2", "hidden=8"], progress=False)
     figures = vqa.evaluate(run, split="test-iid")
     assert 0 <= figures["pair consistency"] <= figures["accuracy"] <= 1
