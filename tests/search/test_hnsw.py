@@ -18,6 +18,7 @@ def test_layers_thin_out_by_the_degree_and_follow_from_seed_and_id():
     assert (HNSW(8, degree=4, seed=1)._levels(0, 500) != level[:500]).any()
 
 
+@pytest.mark.slow
 def test_the_graph_keeps_its_promises():
     index = built("hnsw")
     n, degree = len(index), index.degree

@@ -191,6 +191,7 @@ def test_pairs_of_pictures_and_captions_of_a_folder(tmp_path):
     assert not any(key.startswith(("semantic", "ceiling")) for key in figures)
 
 
+@pytest.mark.slow
 def test_photographs_through_a_published_network(tmp_path, monkeypatch):
     """Flickr8k's folder, a published ResNet's names: features kept on disk, several captions a picture."""
     from PIL import Image
@@ -314,6 +315,7 @@ def test_zero_shot_command_and_names(run, capsys):
     assert zero_shot.main(["nowhere"]) == 2
 
 
+@pytest.mark.slow
 def test_figures_and_table(run, tmp_path, capsys):
     from PIL import Image
 
