@@ -4,8 +4,9 @@
         --data scenes:train=12000,level=3,describe=full,count=3-5
         --vary loss=infonce loss=siglip loss=sum loss=hardest text=bow
     python -m mmscratch.tasks.retrieval_table --out runs/relations
-        --data scenes:train=12000,val=400,level=2,relations=spatial --set validate_every=400
-        --vary text=gru,bidirectional=true,steps=1600 model=scan,pooling=mean,batch_size=64,steps=800
+        --data scenes:train=12000,val=400,level=2,relations=spatial
+        --vary model=scan,pooling=mean,batch_size=64,steps=800,validate_every=400
+               text=gru,bidirectional=true,scale_regions=yes,steps=1600,validate_every=400
 
 Each run lies in a folder of its own under ``--out``: a table that was stopped goes on where it was. Figures
 are of the weights that were best on validation; a test split is looked at once a run. Means over the seeds,
