@@ -207,13 +207,13 @@ def test_the_table(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/data/easy_vqa")
-def test_easy_vqa_beats_its_question_only_line(tmp_path):
-    """Measures accuracy on easy-VQA's even test pictures (seed 0, five epochs, validation carved from train).
+def test_easy_vqa(tmp_path):
+    """Measures accuracy on easy-VQA's even test pictures (seed 0, validation carved from train).
 
     Controls: majority 37.7 %, question-only 67.2 %, shuffled pictures.
     """
-    run = vqa.train(f"easy-vqa:{REAL}", tmp_path / "run", 0, ["epochs=5"], progress=False)
+    run = vqa.train(f"easy-vqa:{REAL}", tmp_path / "run", 0, progress=False)
     figures = vqa.evaluate(run, split="test_even")
     assert figures["majority"] == pytest.approx(0.377, abs=5e-4)
     assert figures["question-only"] == pytest.approx(0.672, abs=1e-3)
-    assert figures["accuracy"] > 0.9 and figures["shuffled images"] < 0.7
+    assert figures["accuracy"] >= 0.995 and figures["shuffled images"] < 0.7
