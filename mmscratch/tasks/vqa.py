@@ -42,6 +42,7 @@ class VQASettings:
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
     lr           the greatest of the one-cycle schedule
+    shift        pictures are moved by up to so many pixels in training; 0: they stay
     width        channels of the first convolution; the others have 2, 4 and 4 times as many
     hidden       size of the question's vector and of the joint one
     blocks       of model=film
@@ -55,6 +56,7 @@ class VQASettings:
     epochs: int = 16
     batch_size: int = 32
     lr: float = 4e-3
+    shift: int = 4
     width: int = 16
     hidden: int = 128
     blocks: int = 2
@@ -72,8 +74,8 @@ class VQASettings:
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
         check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
-        if self.clip < 0:
-            raise ValueError(f"clip: expected at least 0 (0: not clipped), got {self.clip}")
+        if self.clip < 0 or self.shift < 0:
+            raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
 
 
 def make_model(settings, vocabulary, answers, seed):
@@ -99,11 +101,12 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
         words = Vocabulary.from_tokens(words_of(q) for q in trained.questions)
         write_json(run.folder / "vocabulary.json", list(words.words[4:]))
         write_json(run.folder / "answers.json", known_answers(data, trained, settings.answers))
-        write_json(run.folder / "prior.json", Prior.of(trained).to_json())
+        whole = load(data, "train+val") if trained.name == "easy-vqa" else trained
+        write_json(run.folder / "prior.json", Prior.of(whole).to_json())
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
     trained, checked = (Asked(part, vocabulary, answers) for part in (trained, checked))
-    batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft")
+    batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft", settings.shift)
     optimizer = optim.Adam(model.parameters(), lr=settings.lr)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.epochs * len(batches))
 

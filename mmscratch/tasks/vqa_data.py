@@ -15,7 +15,7 @@ from ..metrics.vqa import soft_scores
 from ..models.vqa_questions import QuestionBatch
 from .run import RunError
 
-__all__ = ["Asked", "Prior", "VQABatches", "known_answers", "load"]
+__all__ = ["Asked", "Prior", "VQABatches", "known_answers", "load", "shifted"]
 
 KINDS = "easy-vqa", "scenes", "vqa"
 HELD_OUT = 0.1
@@ -26,7 +26,7 @@ def load(data, split, *, progress=False):
     """One split of "easy-vqa:DIR", "vqa:DIR" or "scenes:…" as a ``QuestionSet``.
 
     Where easy-VQA has no val, it is a tenth of the pictures of train, the same whatever the seed, and "train"
-    is the rest; "train+val" is both.
+    is the rest; "train+val" is all of train, whatever else there is.
 
     Errors     RunError for another kind of data, a split that is not there, or one without answers
     """
@@ -40,7 +40,8 @@ def load(data, split, *, progress=False):
         split = "test-iid" if split == "test" else split
         return _named(load_scene_questions, data, split, progress)
     carved = spec.name == "easy-vqa" and "val" not in easy_vqa_splits(spec.folder)
-    part = "train" if carved and split in ("val", "train+val") else split
+    whole = spec.name == "easy-vqa" and split == "train+val"
+    part = "train" if whole or (carved and split == "val") else split
     found = _named(load_spec, spec, split=part)
     if found.answers is None:
         raise RunError("--split", f"{split!r} of {data} has no answers")
@@ -120,11 +121,30 @@ class Asked:
         return found
 
 
-class VQABatches:
-    """Every picture once an epoch with all its questions; a function of (seed, epoch, position)."""
+def shifted(images, most, random):
+    """Each picture moved by up to ``most`` pixels both ways; what comes in at an edge repeats the edge.
 
-    def __init__(self, asked, batch_size, seed, soft=False):
+    Shapes     (B, C, H, W) → the same
+    Note       a network that strides by eight sees eight times eight differently cut pictures of one thing
+    """
+    h, w = images.shape[2:]
+    y, x = (np.arange(n) + random.integers(-most, most + 1, (len(images), 1)) for n in (h, w))
+    rows, columns = np.clip(y, 0, h - 1), np.clip(x, 0, w - 1)
+    place = np.arange(len(images))[:, None, None]
+    return np.ascontiguousarray(
+        images.transpose(0, 2, 3, 1)[place, rows[:, :, None], columns[:, None, :]].transpose(0, 3, 1, 2)
+    )
+
+
+class VQABatches:
+    """Every picture once an epoch with all its questions; a function of (seed, epoch, position).
+
+    shift    pictures are moved by up to so many pixels, anew every epoch
+    """
+
+    def __init__(self, asked, batch_size, seed, soft=False, shift=0):
         self.asked, self.batch_size, self.seed, self.soft = asked, batch_size, seed, soft
+        self.shift = shift
         self.epoch = self.position = 0
 
     def __len__(self):
@@ -138,7 +158,11 @@ class VQABatches:
             self.position += 1
             chosen, image_of = self.asked.about(images)
             target = self.asked.scores(chosen) if self.soft else self.asked.target[chosen]
-            yield self.asked.pixels(images), self.asked.batch(chosen), image_of, target
+            pixels = self.asked.pixels(images)
+            if self.shift:
+                draws = np.random.Generator(np.random.Philox([self.seed, self.epoch, self.position]))
+                pixels = shifted(pixels, self.shift, draws)
+            yield pixels, self.asked.batch(chosen), image_of, target
         self.epoch, self.position = self.epoch + 1, 0
 
     def state_dict(self):
@@ -152,7 +176,9 @@ class VQABatches:
 
 @dataclasses.dataclass
 class Prior:
-    """What the training questions alone tell: the commonest answer, and that of each wording.
+    """What the questions alone tell: the commonest answer, and that of each wording.
+
+    Counted on all of train, what is held out for validation with it: a control may know as much as it can.
 
     questions    {wording: [its commonest answer, how often it was asked]}
     """
@@ -162,12 +188,13 @@ class Prior:
 
     @classmethod
     def of(cls, trained):
-        """Counted on a split; of equally common answers the first by name."""
+        """Counted on a split; of equally common answers the one that was met first."""
         by: dict = {}
         for question, answer in zip(trained.questions, trained.answers, strict=True):
             by.setdefault(question, Counter())[answer] += 1
-        whole = sum(by.values(), Counter())
-        return cls(_commonest(whole), {q: [_commonest(c), c.total()] for q, c in by.items()})
+        return cls(
+            _commonest(Counter(trained.answers)), {q: [_commonest(c), c.total()] for q, c in by.items()}
+        )
 
     def blind(self, questions):
         """What each question is answered without a picture; the majority where its wording is new."""
@@ -188,4 +215,4 @@ class Prior:
 
 
 def _commonest(counts):
-    return min(counts, key=lambda a: (-counts[a], a))
+    return max(counts, key=counts.get)  # a Counter remembers who came first

@@ -66,7 +66,7 @@ def judge(model, asked, prior, vocabulary, seed=0):
     """Figures of a model on one split.
 
     accuracy              the share that is answered right, with Wilson's interval of 95 %
-    majority              always the commonest answer of the training questions
+    majority              always the commonest answer of the training questions, see ``Prior``
     question-only         the commonest training answer of the same wording
     image-only            ``image_only``
     shuffled images       the model's answers about other pictures than the question's

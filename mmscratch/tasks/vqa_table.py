@@ -83,12 +83,13 @@ def _run(args):
     head = "".join(f"{column:>{23 if column == 'accuracy' else 17}}" for column in COLUMNS)
     print(f"{'':30} {'split':12}{head}", flush=True)
     record = {}
-    for item, settings in zip(args.vary, rows, strict=True):
+    for settings in rows:
         runs = [run_of(args.out, args.data, settings, seed) for seed in range(args.seeds)]
         for split in args.splits:
             found = [evaluate(run, split=split) for run in runs]
-            record.setdefault(item or "default", {})[split] = found
-            print(lines_of(item or "default", split, found, args.families), flush=True)
+            title = ",".join(settings) or "default"
+            record.setdefault(title, {})[split] = found
+            print(lines_of(title, split, found, args.families), flush=True)
             if args.json:
                 write_json(args.json, record)
     return 0

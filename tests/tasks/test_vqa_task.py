@@ -11,7 +11,7 @@ from mmscratch.__main__ import main
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.tasks import vqa, vqa_table
 from mmscratch.tasks.run import Run, RunError
-from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, load
+from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, load, shifted
 from mmscratch.tasks.vqa_judge import warnings
 
 REAL = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "easy_vqa"
@@ -124,6 +124,18 @@ def test_batches_hold_every_question_of_their_pictures(folder):
         np.testing.assert_array_equal(ours[3], theirs[3])
 
 
+def test_pictures_are_moved():
+    random = np.random.default_rng(0)
+    images = random.random((40, 3, 7, 9)).astype(np.float32)
+    draws, again = np.random.default_rng(1), np.random.default_rng(1)
+    found = shifted(images, 2, draws)
+    steps = [again.integers(-2, 3, (40, 1))[:, 0] for _ in range(2)]
+    assert {*steps[0], *steps[1]} == {-2, -1, 0, 1, 2}
+    for image, wanted, dy, dx in zip(found, images, *steps, strict=True):
+        padded = np.pad(wanted, ((0, 0), (2, 2), (2, 2)), "edge")
+        np.testing.assert_array_equal(image, padded[:, 2 + dy : 9 + dy, 2 + dx : 11 + dx])
+
+
 def test_soft_targets(folder):
     found = load(f"easy-vqa:{folder}", "val")
     asked = Asked(found, Vocabulary(["is"]), ["yes", "no", "red", "green", "blue"])
@@ -137,8 +149,8 @@ def test_prior():
         answers = ("no", "yes", "yes", "red", "no")
 
     prior = Prior.of(Some)
-    assert prior.majority == "no" and prior.questions == {"a?": ["yes", 3], "b?": ["no", 2]}
-    assert prior.blind(["b?", "a?", "c?"]) == ["no", "yes", "no"]
+    assert prior.majority == "no" and prior.questions == {"a?": ["yes", 3], "b?": ["red", 2]}
+    assert prior.blind(["b?", "a?", "c?"]) == ["red", "yes", "no"]
 
 
 def test_a_blind_model_is_told():
@@ -195,13 +207,13 @@ def test_the_table(folder, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs ../shared/data/easy_vqa")
-def test_easy_vqa_beats_its_question_only_line(tmp_path):
-    """Measures accuracy on easy-VQA's even test pictures (seed 0, five epochs, validation carved from train).
+def test_easy_vqa(tmp_path):
+    """Measures accuracy on easy-VQA's even test pictures (seed 0, validation carved from train).
 
     Controls: majority 37.7 %, question-only 67.2 %, shuffled pictures.
     """
-    run = vqa.train(f"easy-vqa:{REAL}", tmp_path / "run", 0, ["epochs=5"], progress=False)
+    run = vqa.train(f"easy-vqa:{REAL}", tmp_path / "run", 0, progress=False)
     figures = vqa.evaluate(run, split="test_even")
     assert figures["majority"] == pytest.approx(0.377, abs=5e-4)
     assert figures["question-only"] == pytest.approx(0.672, abs=1e-3)
-    assert figures["accuracy"] > 0.9 and figures["shuffled images"] < 0.7
+    assert figures["accuracy"] >= 0.995 and figures["shuffled images"] < 0.7
