@@ -5,7 +5,7 @@ __all__ = ["add"]
 
 def add(command):
     """Their options."""
-    example = 'search query pictures.idx "a red circle" --sheet found.png'
+    example = 'search query pictures.idx "a green circle" --sheet found.png'
     parser = command("search", None, "find pictures by words, a picture, or a changed one", example)
     what = parser.add_subparsers(metavar="WHAT", required=True)
     p = what.add_parser(
