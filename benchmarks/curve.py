@@ -38,17 +38,17 @@ def measure(n=N, rounds=5, keep=None, faiss=None, report=print):
     rows(n), queries()
     lines, calls = [], {}
     for side in SIDES:
-        if side.library == "faiss" and faiss is None:
+        if side.maker == "faiss" and faiss is None:
             continue
         index = side.index(n, keep, faiss)
-        line = {"library": side.library, "method": side.name, "points": []}
+        line = {"library": side.maker, "method": side.name, "points": []}
         for effort in side.efforts:
             call = side.search(index, effort)
             point = {"effort": effort, "recall": recall(call()[1], truth(n)), "times": []}
             calls[len(calls)] = call, point
             line["points"].append(point)
         lines.append(line)
-        report(f"{side.library} {side.name}: built")
+        report(f"{side.maker} {side.name}: built")
     for _ in range(rounds):
         for call, point in calls.values():
             start = time.perf_counter()

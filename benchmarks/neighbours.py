@@ -43,15 +43,15 @@ class Side:
     efforts: how far a search looks, rising
     """
 
-    def __init__(self, name, library, make, search, efforts):
-        self.name, self.library, self.make, self.search, self.efforts = name, library, make, search, efforts
+    def __init__(self, name, maker, make, search, efforts):
+        self.name, self.maker, self.make, self.search, self.efforts = name, maker, make, search, efforts
 
     def index(self, n=N, folder=None, faiss=None):
         """A built index: from the folder if it is there, else made, and kept there."""
         if folder is None:
-            return self.make(n) if self.library == "ours" else self.make(n, faiss)
-        path = pathlib.Path(folder) / f"{self.library}-{self.name}-{n}".replace(" ", "-")
-        if self.library == "ours":
+            return self.make(n) if self.maker == "ours" else self.make(n, faiss)
+        path = pathlib.Path(folder) / f"{self.maker}-{self.name}-{n}".replace(" ", "-")
+        if self.maker == "ours":
             if not path.exists():
                 self.make(n).save(path)
             return load_index(path)
@@ -146,4 +146,4 @@ def least_effort(side, index, n, wanted):
         found = recall(side.search(index, effort)()[1], truth(n))
         if found >= wanted:
             return effort, found
-    raise ValueError(f"{side.library} {side.name}: recall@{K} {found:.3f} at most, wanted {wanted}")
+    raise ValueError(f"{side.maker} {side.name}: recall@{K} {found:.3f} at most, wanted {wanted}")

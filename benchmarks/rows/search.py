@@ -51,7 +51,7 @@ def rows():
 @functools.cache
 def tuned(name, library, n, faiss=None):
     """A search of least effort of that side, as a call."""
-    side = next(s for s in neighbours.SIDES if (s.name, s.library) == (name, library))
+    side = next(s for s in neighbours.SIDES if (s.name, s.maker) == (name, library))
     built = side.index(n, os.environ.get("MMSCRATCH_INDICES"), faiss)
     return side.search(built, neighbours.least_effort(side, built, n, RECALL)[0])
 
