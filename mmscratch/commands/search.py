@@ -1,5 +1,7 @@
 """Search among pictures: ``search build``, ``search query``."""
 
+import sys
+
 __all__ = ["add"]
 
 
@@ -56,6 +58,8 @@ def _search_query(args):
         args.index, text=args.text, image=args.image, like=args.like, but=args.but, run=args.model, k=args.k,
         json=args.json, sheet=args.sheet,
     )  # fmt: skip
+    if found.get("unknown"):
+        print(f"mmscratch: not in the training captions: {', '.join(found['unknown'])}", file=sys.stderr)
     for change in found.get("changes", ()):
         print(f"{change['new']} for {change['old']}")
     for hit in found["found"]:

@@ -165,6 +165,12 @@ class Retrieval:
         """A list of N str → (N, D)."""
         return self._encode("text", texts)
 
+    def known_words(self, text):
+        """A text's words in two lists: those that training showed, and those that tell the model nothing."""
+        sense = self.senses[self.settings.senses.index("text")]
+        words = list(dict.fromkeys(sense.words(text)))
+        return [w for w in words if w in sense.vocabulary], [w for w in words if w not in sense.vocabulary]
+
     def encode_sounds(self, clips):
         """N clips, floats (T,), one second at 8 kHz → (N, D)."""
         return self._encode("sound", clips)

@@ -148,8 +148,11 @@ class TextSense:
         """The same of texts; words that training did not show are <unk>."""
         if isinstance(texts, str):
             raise TypeError(f"texts: expected a list of str, got the str {texts[:30]!r}")
-        cut = scenes.tokenise if self.of_scenes else tokenize
-        return [self.vocabulary.encode(cut(text, self.lang)) for text in texts]
+        return [self.vocabulary.encode(self.words(text)) for text in texts]
+
+    def words(self, text):
+        """A text's words, as training cut them."""
+        return (scenes.tokenise if self.of_scenes else tokenize)(text, self.lang)
 
     def batch(self, entries, index):
         """The arguments of the text tower: tokens (B, T), lengths (B,)."""

@@ -25,9 +25,10 @@ def query(path, *, text=None, image=None, like=None, but=None, run=None, k=10, j
 
     run    the model's folder, where it is not where it was at building
     json, sheet    files to write what was found to
-    → {"query", "changes" of a composed one, "found": [Hit]}
+    → {"query", "unknown": words that training did not show, "changes" of a composed one, "found": [Hit]}
 
-    Errors     RunError where not exactly one way of asking is given, or the model is another one
+    Errors     RunError where not exactly one way of asking is given, no word of the text is known, or the
+               model is another one
     """
     ways = [text is not None, image is not None, like is not None or but is not None]
     if sum(ways) != 1 or (like is None) != (but is None):
@@ -43,6 +44,9 @@ def query(path, *, text=None, image=None, like=None, but=None, run=None, k=10, j
     index.check(model, run)
     answer = {"query": text if text is not None else str(image or like)}
     if text is not None:
+        known, answer["unknown"] = model.known_words(text)
+        if not known:
+            raise RunError("search query", f"no word of {text!r} is among those of the training captions")
         vector = model.encode_texts([text])[0]
     else:
         vector = model.encode_pictures(read_pictures([image or like]))[0]

@@ -44,6 +44,10 @@ class MadeModel:
         gap = np.abs(images[:, 32, 32].astype(int)[:, None] - np.stack(list(COLOURS.values()))).sum(-1)
         return self._of(np.eye(16)[gap.argmin(1)])
 
+    def known_words(self, text):
+        words = re.findall(r"\w+", text)
+        return [w for w in words if w in NAMES], [w for w in words if w not in NAMES]
+
     def encode_texts(self, texts):
         return self._of([[*(c in re.findall(r"\w+", t) for c in NAMES), *[0] * 10] for t in texts])
 
@@ -111,7 +115,8 @@ def test_every_method_finds_by_text_and_by_picture(method, folder, run, tmp_path
     assert f"12 pictures, {method}, vectors of 16" in capsys.readouterr().out
     query = ["search", "query", out, "something green", "--k", "2", "--json", table, "--sheet", sheet]
     assert main(query) == 0
-    assert "green.png" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "green.png" in said.out and "not in the training captions: something" in said.err
     found = json.loads(open(table).read())["found"]
     assert {hit["file"] for hit in found} == {"green.png", "sub/green.png"}
     assert found[0]["rank"] == 1 and found[0]["score"] == pytest.approx(1, abs=1e-4)
@@ -144,6 +149,7 @@ def test_another_model_is_refused(index, run, monkeypatch):
         ({"like": "x.png"}, "expected one of"),
         ({"but": "green"}, "expected one of"),
         ({"text": " "}, "the text is empty"),
+        ({"text": "nothing known"}, "no word of 'nothing known' is among those of the training captions"),
         ({"text": "red", "k": 0}, "--k: expected 1 or more"),
         ({"like": "x.png", "but": "nicer"}, "--but: expected a word such as small"),
     ],

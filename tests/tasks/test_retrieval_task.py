@@ -89,6 +89,7 @@ def test_a_run_opens_and_encodes(run):
         [" ".join(s) for s in split.sentences()]).T, atol=1e-5)  # fmt: skip
     np.testing.assert_allclose(found.encode_pictures(split.images[5:6]), v[5:6], atol=1e-5)
     assert found.encode_texts([]).shape == (0, found.size)
+    assert found.known_words("a red ζ a red") == (["a", "red"], ["ζ"])
     several = ["i see only a small blue square and a big red cross", "a red circle", "there is only a cross"]
     for row, text in zip(found.encode_texts(several), several, strict=True):  # in the order that was given
         np.testing.assert_allclose(row, found.encode_texts([text])[0], atol=1e-5)
