@@ -293,6 +293,7 @@ def test_the_real_folder():
     )
 
 
+@pytest.mark.slow
 @needs_real
 def test_the_real_archive_holds_what_the_packed_pair_holds(tmp_path):
     (tmp_path / "original_files.zip").symlink_to(REAL / "original_files.zip")

@@ -76,6 +76,7 @@ def test_nothing_is_kept_of_a_set_that_cannot_be_read(weights, tmp_path, kept):
     assert list(kept.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_captioner_of_flickr8k_on_a_published_network(weights, flickr, kept, tmp_path, capsys):
     run = tmp_path / "run"
     settings = ["encoder=resnet18", f"weights={weights}", "steps=12", "batch_size=6", "hidden=16"]

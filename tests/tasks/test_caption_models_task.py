@@ -133,6 +133,7 @@ def test_self_critical_training_goes_on_from_a_run_of_words(tmp_path, capsys):
         assert word in capsys.readouterr().err and not (tmp_path / "never").exists()
 
 
+@pytest.mark.slow
 def test_the_table_trains_once_judges_and_draws(tmp_path, capsys):
     """Two rows of one seed; asked again, nothing is trained anew and the figures are the same."""
     from mmscratch.tasks import caption_table

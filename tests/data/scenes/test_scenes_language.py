@@ -152,6 +152,7 @@ def test_round_trip_and_truth_of_thousands(level, lang):
                     assert check_english(c.tokens, scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_noun_in_every_template_has_one_reading(lang):
     nouns = [n for n in all_nouns() if n.items()]
@@ -185,7 +186,7 @@ def test_every_quantified_clause_has_one_reading(lang):
         assert tokenise(join(tokens, lang), lang) == tokens
 
 
-@pytest.mark.parametrize("zone", [0, 6])
+@pytest.mark.parametrize("zone", [0, pytest.param(6, marks=pytest.mark.slow)])
 def test_truth_of_foreign_captions_agrees_with_the_checker(zone):
     """Captions of other scenes: true ones and false ones, level by level."""
     answers = Counter()

@@ -262,9 +262,9 @@ def within_gate(family, train, test, points):
     assert g["image_only"] <= g["chance"] + margin, g
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", ["exist", "count"])
 def test_gates_small(family):
-    """A sample of 700: a leak of about eight points is found. The slow test below finds two."""
+    """A sample of 700: a leak of about eight points is found. The slow test finds two, in all families."""
     questions = asked(family, 1400)
     within_gate(family, questions[:700], questions[700:], 2)
 
