@@ -19,7 +19,7 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
-from ..models.vqa_joint import FUSIONS, JointEmbedding, PictureCNN
+from ..models.vqa_joint import FUSIONS, POOLS, JointEmbedding, PictureCNN
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
 from ..tensor import Tensor
@@ -39,6 +39,7 @@ class VQASettings:
 
     model        joint: a vector of each, brought together; film: a network over the picture's cells
     fusion       of model=joint: film, product, concat, mlb, mutan or mcb
+    pool         of model=joint: max, the strongest cell of each channel, or flat, all cells (64 × 64 pixels)
     question     bow or lstm
     encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
                  model's own; auto: frozen for the scenes
@@ -54,6 +55,7 @@ class VQASettings:
 
     model: str = "joint"
     fusion: str = "film"
+    pool: str = "max"
     question: str = "bow"
     encoder: str = "auto"
     loss: str = "softmax"
@@ -71,6 +73,7 @@ class VQASettings:
         known = {
             "model": ("joint", "film"),
             "fusion": FUSIONS,
+            "pool": POOLS,
             "question": QUESTIONS,
             "encoder": ("auto", "frozen", "scratch"),
             "loss": ("softmax", "soft"),
@@ -99,7 +102,7 @@ def make_model(settings, vocabulary, answers, seed):
     if settings.model == "film":
         model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
     else:
-        model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
+        model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, pool=settings.pool, **options)
     if settings.encoder == "frozen":
         for part in model.modules():
             if isinstance(part, PictureCNN):

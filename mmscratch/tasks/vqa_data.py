@@ -197,24 +197,43 @@ class Prior:
     Counted on all of train, what is held out for validation with it: a control may know as much as it can.
 
     questions    {wording: [its commonest answer, how often it was asked]}
+    types        {kind of question: its commonest answer}
     """
 
     majority: str
     questions: dict
+    types: dict = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, trained):
         """Counted on a split; of equally common answers the one that was met first."""
-        by: dict = {}
-        for question, answer in zip(trained.questions, trained.answers, strict=True):
-            by.setdefault(question, Counter())[answer] += 1
+        by, types = _counts(trained.questions, trained.answers), _counts(trained.types, trained.answers)
         return cls(
-            _commonest(Counter(trained.answers)), {q: [_commonest(c), c.total()] for q, c in by.items()}
+            _commonest(Counter(trained.answers)),
+            {q: [_commonest(c), c.total()] for q, c in by.items()},
+            {kind: _commonest(c) for kind, c in types.items()},
         )
 
-    def blind(self, questions):
-        """What each question is answered without a picture; the majority where its wording is new."""
-        return [self.questions.get(q, [self.majority])[0] for q in questions]
+    def blind(self, questions, types=None):
+        """What each question is answered without a picture: a new wording as its kind of question, and one
+        of no kind that is known as the majority."""
+        types = [""] * len(questions) if types is None else types
+        return [
+            self.questions[q][0] if q in self.questions else self.types.get(kind, self.majority)
+            for q, kind in zip(questions, types, strict=True)
+        ]
+
+    def some_questions(self, most):
+        """(wordings, their weights) that stand for all of training's: all of them, or where there are more
+        than ``most`` so many, drawn by how often they were asked."""
+        asked = sorted(self.questions)
+        counts = np.array([self.questions[q][1] for q in asked], np.float64)
+        if len(asked) <= most:
+            return asked, counts
+        drawn = np.random.Generator(np.random.Philox(0)).choice(
+            len(asked), most, replace=False, p=counts / counts.sum()
+        )
+        return [asked[k] for k in np.sort(drawn)], np.ones(most)
 
     def to_json(self):
         """For the run's folder."""
@@ -225,9 +244,16 @@ class Prior:
         """From the run's folder; RunError where it cannot be read."""
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            return cls(str(record["majority"]), dict(record["questions"]))
+            return cls(str(record["majority"]), dict(record["questions"]), dict(record.get("types", {})))
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise RunError(path, f"cannot be read ({type(e).__name__}: {e})") from None
+
+
+def _counts(keys, answers):
+    found: dict = {}
+    for key, answer in zip(keys, answers, strict=True):
+        found.setdefault(key, Counter())[answer] += 1
+    return found
 
 
 def _commonest(counts):

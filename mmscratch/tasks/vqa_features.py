@@ -1,4 +1,4 @@
-"""What the shipped scene network makes of pictures, computed once: the cells that models of questions read."""
+"""What the shipped scene network makes of pictures, computed once: cells that models of questions read."""
 
 import functools
 import weakref
@@ -14,6 +14,7 @@ from ..tensor import Tensor
 __all__ = ["CHANNELS", "scene_grids"]
 
 CHANNELS = 128
+SCALE = 0.1  # the network's features have a root mean square of 11: too large for what is learnt on top
 _KEPT: dict = {}  # id of the pictures → (a weak reference to them, their grids)
 
 
@@ -36,6 +37,6 @@ def scene_grids(images, batch_size=128, progress=False):
     for i in progress_bar(range(0, len(images), batch_size), "features", show=progress, unit="batch"):
         with no_grad():
             grids = network.features(Tensor(to_float(images[i : i + batch_size])))
-        found[i : i + batch_size] = grids.numpy()
+        found[i : i + batch_size] = grids.numpy() * SCALE
     _KEPT[key] = weakref.ref(images, lambda _: _KEPT.pop(key, None)), found
     return found

@@ -145,9 +145,7 @@ def question_options(split: SplitPlan) -> SceneOptions:
     """
     o = split.scenes
     more = int(split.name == "test-count")
-    return SceneOptions(
-        striped=o.striped, heldout=o.heldout, required=o.required, noise=o.noise, more=more
-    )
+    return SceneOptions(striped=o.striped, heldout=o.heldout, required=o.required, noise=o.noise, more=more)
 
 
 def load(options: LoadOptions | str = "scenes", progress: bool = False) -> Scenes:

@@ -71,9 +71,7 @@ def _other(values, taken, draws: Draws) -> str:
     return draws.choice([v for v in values if v not in taken])
 
 
-def _extras(
-    looks: list[Look], low: int, high: int, nouns: list[Noun], draws: Draws, more: int
-) -> list[Look]:
+def _extras(looks: list[Look], low: int, high: int, nouns: list[Noun], draws: Draws, more: int) -> list[Look]:
     """Add distinct (colour, shape) objects up to a size drawn from low..high (or to one beyond it with
     `more`), none of which fits the nouns."""
     names = {(look["colour"], look["shape"]) for look in looks if "colour" in look and "shape" in look}
