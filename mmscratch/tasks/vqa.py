@@ -19,6 +19,7 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
+from ..models.relation_network import RelationNetwork
 from ..models.vqa_joint import FUSIONS, JointEmbedding
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
@@ -36,7 +37,8 @@ __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 class VQASettings:
     """What ``--set`` may change, with its defaults.
 
-    model        joint: a vector of each, brought together; film: a network over the picture's cells
+    model        joint: a vector of each, brought together; film: a network over the picture's cells;
+                 relation: all ordered pairs of cells, which wants question=lstm
     fusion       of model=joint: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
@@ -65,7 +67,7 @@ class VQASettings:
 
     def __post_init__(self):
         known = {
-            "model": ("joint", "film"),
+            "model": ("joint", "film", "relation"),
             "fusion": FUSIONS,
             "question": QUESTIONS,
             "loss": ("softmax", "soft"),
@@ -87,6 +89,8 @@ def make_model(settings, vocabulary, answers, seed):
     }  # fmt: skip
     if settings.model == "film":
         return FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    if settings.model == "relation":
+        return RelationNetwork(len(vocabulary), len(answers), **options)
     return JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
 
 
