@@ -20,6 +20,7 @@ from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
 from ..models.relation_network import RelationNetwork
+from ..models.transformer_fusion import TransformerFusion
 from ..models.vqa_joint import FUSIONS, JointEmbedding
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
@@ -38,7 +39,8 @@ class VQASettings:
     """What ``--set`` may change, with its defaults.
 
     model        joint: a vector of each, brought together; film: a network over the picture's cells;
-                 relation: all ordered pairs of cells, which wants question=lstm
+                 relation: all ordered pairs of cells, which wants question=lstm;
+                 transformer: words and cells as one sequence
     fusion       of model=joint: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
@@ -47,7 +49,7 @@ class VQASettings:
     shift        pictures are moved by up to so many pixels in training; 0: they stay
     width        channels of the first convolution; the others have 2, 4 and 4 times as many
     hidden       size of the question's vector and of the joint one
-    blocks       of model=film
+    blocks       of model=film; layers of model=transformer
     answers      how many of the most frequent answers are known, where the data does not list them
     """
 
@@ -67,7 +69,7 @@ class VQASettings:
 
     def __post_init__(self):
         known = {
-            "model": ("joint", "film", "relation"),
+            "model": ("joint", "film", "relation", "transformer"),
             "fusion": FUSIONS,
             "question": QUESTIONS,
             "loss": ("softmax", "soft"),
@@ -76,6 +78,8 @@ class VQASettings:
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
         check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
+        if self.model == "transformer" and self.hidden % 4:
+            raise ValueError(f"hidden: expected a multiple of its 4 heads, got {self.hidden}")
         if self.clip < 0 or self.shift < 0:
             raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
 
@@ -91,6 +95,9 @@ def make_model(settings, vocabulary, answers, seed):
         return FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
     if settings.model == "relation":
         return RelationNetwork(len(vocabulary), len(answers), **options)
+    if settings.model == "transformer":
+        del options["question"]  # it reads the words itself
+        return TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options)
     return JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
 
 

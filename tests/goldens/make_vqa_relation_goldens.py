@@ -7,6 +7,7 @@ before one wide layer; the second is torch's own TransformerEncoder over one seq
 Frozen: pictures, weights by our names, logits, and the gradients of the cross-entropy.
 """
 
+import math
 import pathlib
 
 import numpy as np
@@ -75,6 +76,42 @@ class Relations(nn.Module):
         return self.head.answer(self.head.hidden(total / len(objects)).relu())
 
 
+class OneStream(nn.Module):
+    """D = 8, two heads, two layers; one sequence at a time, so that nothing is padded."""
+
+    def __init__(self, longest=6, d=8):
+        super().__init__()
+        self.pictures, self.head, self.places = Pictures(), nn.Module(), nn.Module()
+        self.cells = nn.Linear(CHANNELS[-1] + 2, d)
+        self.embed, self.cls, self.types = nn.Embedding(V, d), nn.Embedding(1, d), nn.Embedding(2, d)
+        self.places.weight = nn.Parameter(torch.randn(longest + 1, d))
+        layer = nn.TransformerEncoderLayer(d, 2, 4 * d, 0.0, "gelu", batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, nn.LayerNorm(d), enable_nested_tensor=False)
+        for layer in self.encoder.layers:  # torch's copies are alike: draw them anew
+            for p in layer.parameters():
+                nn.init.normal_(p, std=0.5)
+        self.head.hidden, self.head.answer = nn.Linear(d, d), nn.Linear(d, K)
+
+    def forward(self, image, words):
+        grid = self.pictures(image)
+        cells = self.cells(placed(grid).flatten(1).T)
+        where = torch.stack([
+            torch.cat([wave(column, 4), wave(row, 4)])
+            for row in range(grid.shape[1]) for column in range(grid.shape[2])
+        ])  # fmt: skip
+        text = torch.cat([self.cls.weight, self.embed(torch.tensor(words))])
+        text = text + self.places.weight[: len(text)] + self.types.weight[0]
+        sequence = torch.cat([text, cells + where + self.types.weight[1]])
+        y = self.encoder(sequence[None])[0, 0]
+        return self.head.answer(self.head.hidden(y).relu())
+
+
+def wave(t, size):
+    return torch.tensor([
+        (math.sin, math.cos)[i % 2](t / 10000 ** (2 * (i // 2) / size)) for i in range(size)
+    ])  # fmt: skip
+
+
 def freeze(out, name, model):
     images = torch.tensor(out["images"], requires_grad=True)
     logits = torch.stack([
@@ -96,6 +133,7 @@ def main():
     out = {"images": torch.rand(N, 3, SIDE, SIDE).numpy()}
     freeze(out, "relation-halve", Relations(halve=True))
     freeze(out, "relation-whole", Relations(halve=False))
+    freeze(out, "one-stream", OneStream())
     np.savez_compressed(OUT, **out)
 
 

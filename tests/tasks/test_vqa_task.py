@@ -173,6 +173,7 @@ def test_a_blind_model_is_told():
         ["loss=soft", "fusion=concat"],
         ["model=film"],
         ["model=relation", "question=lstm"],
+        ["model=transformer"],
     ],
 )
 def test_other_models_and_resuming(folder, tmp_path, settings):
