@@ -19,6 +19,7 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
+from ..models.program_network import ProgramNetwork
 from ..models.relation_network import RelationNetwork
 from ..models.transformer_fusion import TransformerFusion
 from ..models.vqa_joint import FUSIONS, JointEmbedding
@@ -30,6 +31,7 @@ from .caption_model import load_vocabulary
 from .run import Run, RunError, check_settings, plan, write_json
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
 from .vqa_judge import answers_of, judge
+from .vqa_program import ProgramBatches, ProgramValidation, eyes, program_figures
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 
@@ -40,7 +42,8 @@ class VQASettings:
 
     model        joint: a vector of each, brought together; film: a network over the picture's cells;
                  relation: all ordered pairs of cells, which wants question=lstm;
-                 transformer: words and cells as one sequence
+                 transformer: words and cells as one sequence;
+                 program: a program, learnt from the scenes' own, on what a detector sees
     fusion       of model=joint: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
@@ -50,6 +53,7 @@ class VQASettings:
     width        channels of the first convolution; the others have 2, 4 and 4 times as many
     hidden       size of the question's vector and of the joint one
     blocks       of model=film; layers of model=transformer
+    detector     of model=program: a run of `mmscratch train detection`; none: the weights that ship
     answers      how many of the most frequent answers are known, where the data does not list them
     """
 
@@ -64,12 +68,13 @@ class VQASettings:
     width: int = 16
     hidden: int = 128
     blocks: int = 2
+    detector: str = ""
     answers: int = 1000
     clip: float = 5.0
 
     def __post_init__(self):
         known = {
-            "model": ("joint", "film", "relation", "transformer"),
+            "model": ("joint", "film", "relation", "transformer", "program"),
             "fusion": FUSIONS,
             "question": QUESTIONS,
             "loss": ("softmax", "soft"),
@@ -95,6 +100,8 @@ def make_model(settings, vocabulary, answers, seed):
         return FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
     if settings.model == "relation":
         return RelationNetwork(len(vocabulary), len(answers), **options)
+    if settings.model == "program":
+        return ProgramNetwork(len(vocabulary), answers, settings.hidden, generator=Generator(seed))
     if settings.model == "transformer":
         del options["question"]  # it reads the words itself
         return TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options)
@@ -118,16 +125,24 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     model = make_model(settings, vocabulary, answers, run.seed)
     trained, checked = (Asked(part, vocabulary, answers) for part in (trained, checked))
     batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft", settings.shift)
+    by_program = settings.model == "program"
+    if by_program:
+        eyes(model, settings.detector)
+        batches = ProgramBatches(trained, settings.batch_size, run.seed)
     optimizer = optim.Adam(model.parameters(), lr=settings.lr)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.epochs * len(batches))
 
     def loss(batch):
+        if by_program:
+            return model.writer.loss(*batch)
         images, questions, image_of, target = batch
         return model.head.loss(model(Tensor(images), questions, image_of), target)
 
     def validate():
         return {"val_accuracy": float((answers_of(model, checked) == checked.target).mean())}
 
+    if by_program:
+        validate = ProgramValidation(model, checked)
     fit(
         model, loss, batches, optimizer=optimizer, schedule=schedule, epochs=settings.epochs,
         clip=settings.clip or None, validate=validate, checkpoint_every=len(batches), run=run.folder,
@@ -169,6 +184,8 @@ def evaluate(run, data=None, split="val"):
     model, vocabulary, answers, prior = load_model(run)
     asked = Asked(load(data or run.data, split), vocabulary, answers)
     figures = judge(model, asked, prior, vocabulary, run.seed)
+    if isinstance(model, ProgramNetwork):
+        figures |= program_figures(model, asked)
     if "warning" in figures:
         print(f"mmscratch: {figures['warning']}", file=sys.stderr)
     return figures

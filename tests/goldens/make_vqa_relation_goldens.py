@@ -1,4 +1,4 @@
-"""Freeze what a relation network and a single-stream Transformer give when they are written with PyTorch.
+"""Freeze what a relation network, a single-stream Transformer and a writer of programs give in PyTorch.
 
     python tests/goldens/make_vqa_relation_goldens.py    (needs torch; writes vqa_relations.npz here)
 
@@ -112,6 +112,43 @@ def wave(t, size):
     ])  # fmt: skip
 
 
+class Writer(nn.Module):
+    """One question and one program at a time; 7 tokens: four of no meaning, of which 2 ends, and three."""
+
+    def __init__(self, h=6, e=5):
+        super().__init__()
+        self.read, self.embed = nn.Embedding(V, e), nn.Embedding(7, e)
+        self.encoder, self.decoder = nn.LSTM(e, h), nn.LSTM(e, h)
+        self.score = nn.Linear(h, h, bias=False)
+        self.join, self.write = nn.Linear(2 * h, h, bias=False), nn.Linear(h, 7)
+
+    def forward(self, words, program):
+        """−log p of each token of a program, the end token last."""
+        e, state = self.encoder(self.read(torch.tensor(words)))
+        before, losses = 1, []
+        for token in (*program, 2):
+            y, state = self.decoder(self.embed(torch.tensor([before])), state)
+            weight = torch.stack([y[0] @ self.score.weight @ row for row in e]).softmax(0)
+            context = sum(w * row for w, row in zip(weight, e, strict=True))
+            logits = self.write(self.join(torch.cat([context, y[0]])).tanh())
+            losses.append(-logits.log_softmax(0)[token])
+            before = token
+        return losses
+
+
+def freeze_writer(out):
+    model = Writer()
+    programs = ((5, 4), (6, 5, 4), (4,))
+    losses = [x for w, p in zip(WORDINGS, programs, strict=True) for x in model(w, p)]
+    loss = sum(losses) / len(losses)
+    parameters = dict(model.named_parameters())
+    out["program/loss"] = loss.detach().numpy()
+    for (key, p), g in zip(
+        parameters.items(), torch.autograd.grad(loss, list(parameters.values())), strict=True
+    ):
+        out[f"program/gradient/{key}"], out[f"program/weights/{key}"] = g.numpy(), p.detach().numpy()
+
+
 def freeze(out, name, model):
     images = torch.tensor(out["images"], requires_grad=True)
     logits = torch.stack([
@@ -134,6 +171,7 @@ def main():
     freeze(out, "relation-halve", Relations(halve=True))
     freeze(out, "relation-whole", Relations(halve=False))
     freeze(out, "one-stream", OneStream())
+    freeze_writer(out)
     np.savez_compressed(OUT, **out)
 
 
