@@ -51,25 +51,35 @@ class RelationNetwork(nn.Module):
                z = head(Σ over ordered pairs of g(o_i, o_j, q))
     Shapes     x (N, 3, H, W), M questions in U wordings, image_of (M,) → z (M, K);
                n = ⌈H/8⌉ ⌈W/8⌉ objects, a quarter of them with ``halve``: 64 × 64 pixels are 64 or 16 objects,
-               4096 or 256 pairs
+               4096 or 256 pairs. With ``rows`` x (N, n, rows) are the objects, as what a detector finds (the
+               paper's state descriptions)
     """
 
     def __init__(self, words, answers, question="lstm", loss="softmax", channels=(16, 32, 64, 64), hidden=128,
-                 layers=3, halve=True, generator=None):  # fmt: skip
+                 layers=3, halve=True, rows=None, generator=None):  # fmt: skip
         if question not in QUESTIONS:
             raise ValueError(
                 f"RelationNetwork: question: expected one of {', '.join(QUESTIONS)}, got {question!r}"
             )
-        self.pictures = PictureCNN(channels, generator)
         self.questions = QUESTIONS[question](words, hidden, generator=generator)
-        c = self.pictures.channels
-        options = {"stride": 2, "padding": 1, "activation": "relu", "generator": generator}
-        self.halve = nn.Conv2d(c + 2, c, 3, **options) if halve else None
-        self.pairs = Pairs(c + 2, hidden, hidden, layers, generator)
+        self.rows, self.halve = rows, None
+        if rows is None:
+            self.pictures = PictureCNN(channels, generator)
+            c = self.pictures.channels
+            options = {"stride": 2, "padding": 1, "activation": "relu", "generator": generator}
+            self.halve = nn.Conv2d(c + 2, c, 3, **options) if halve else None
+            rows = c + 2
+        self.pairs = Pairs(rows, hidden, hidden, layers, generator)
         self.head = AnswerHead(hidden, hidden, answers, loss, generator)
 
     def objects(self, images):
-        """(N, 3, H, W) → (N, n, C + 2): each cell's features and its place."""
+        """(N, 3, H, W) → (N, n, C + 2): each cell's features and its place; rows are objects already."""
+        if self.rows is not None:
+            if images.ndim != 3 or images.shape[2] != self.rows:
+                raise ValueError(
+                    f"RelationNetwork: objects must be (N, n, {self.rows}), got {tuple(images.shape)}"
+                )
+            return images
         grid = _placed(self.pictures.grid(images))
         if self.halve is not None:
             grid = _placed(self.halve(grid))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data.scenes.graph import SHAPES
+from ..data.scenes.graph import SHAPES, SIDE
 from .program_executor import NAMED, ObjectTables
 
-__all__ = ["read_tables"]
+__all__ = ["ROW", "object_rows", "read_tables"]
 
+ROW = 15  # numbers that describe an object
 LOWEST = 0.02  # what scores less is not looked at
 EVEN = 0.2  # the score at which an object is as likely there as not; the focal loss keeps scores low
 SHARPNESS = 4.0  # how many times steeper than the score's own logit
@@ -39,3 +40,20 @@ def read_tables(detector, images):
         for name in shares:
             shares[name][k, : len(d)] = d.shares[name]
     return ObjectTables(present, place, shares, BLUR)
+
+
+def object_rows(tables, most=8):
+    """Tables as what a network reads: the ``most`` objects that are likeliest there, zeros for the others.
+
+    Shapes     ``ObjectTables`` of N pictures → (N, most, 15) float32: P(there), x and y from −1 to 1, and
+               P of each shape, colour and size
+    """
+    n, r = tables.present.shape
+    rows = np.concatenate([
+        tables.present[:, :, None], tables.place / (SIDE / 2) - 1, *(tables.shares[name] for name in NAMED)
+    ], axis=2)  # fmt: skip
+    order = np.argsort(-tables.present, axis=1, kind="stable")[:, :most]
+    out = np.zeros((n, most, rows.shape[2]), np.float32)
+    found = np.take_along_axis(rows, order[:, :, None], axis=1)
+    out[:, : order.shape[1]] = found * (found[:, :, :1] > 0)
+    return out

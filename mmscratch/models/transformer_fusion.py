@@ -29,7 +29,8 @@ class TransformerFusion(nn.Module):
                s_{T+c} = W [a_c; place_c] + b + waves_c + t_1 for the cells, a = grid(x);
                y = encoder(s), the norm first in each of its layers;  z = head(y_0)
     Shapes     x (N, 3, H, W), M questions in U wordings of up to T words, image_of (M,) → z (M, K);
-               one sequence a question: 1 + T + R places of D numbers, R = ⌈H/8⌉ ⌈W/8⌉ cells
+               one sequence a question: 1 + T + R places of D numbers, R = ⌈H/8⌉ ⌈W/8⌉ cells. With ``rows``
+               x (N, R, rows) are a detector's objects, as in VisualBERT, and the cells' waves are left out
     Errors     ValueError for more than ``longest`` words
     Source     Vaswani et al., 2017 (encoder, and its positions); Devlin et al., 2019 ([CLS], types t);
                Xiong et al., 2020 (norm first)
@@ -38,9 +39,12 @@ class TransformerFusion(nn.Module):
     """
 
     def __init__(self, words, answers, loss="softmax", channels=(16, 32, 64, 64), hidden=128, layers=3,
-                 heads=4, longest=64, generator=None):  # fmt: skip
-        self.pictures = PictureCNN(channels, generator)
-        self.cells = nn.Linear(self.pictures.channels + 2, hidden, generator=generator)
+                 heads=4, longest=64, rows=None, generator=None):  # fmt: skip
+        self.rows = rows
+        if rows is None:
+            self.pictures = PictureCNN(channels, generator)
+            rows = self.pictures.channels + 2
+        self.cells = nn.Linear(rows, hidden, generator=generator)
         self.embed = nn.Embedding(words, hidden, generator=generator)
         self.cls = nn.Embedding(1, hidden, generator=generator)
         self.types = nn.Embedding(2, hidden, generator=generator)
@@ -54,7 +58,9 @@ class TransformerFusion(nn.Module):
         self.head = AnswerHead(hidden, hidden, answers, loss, generator)
 
     def regions(self, images):
-        """Pictures as members of a sequence: (N, 3, H, W) → (N, R, D)."""
+        """Pictures as members of a sequence: (N, 3, H, W) or (N, R, rows) → (N, R, D)."""
+        if self.rows is not None:
+            return self.cells(images) + self.types.weight[1]
         grid = self.pictures.grid(images)
         n, _, h, w = grid.shape
         place = tensor(coordinates(h, w), grid.dtype, device=grid.device)

@@ -22,7 +22,7 @@ from ..models.film_network import FiLMNetwork
 from ..models.program_network import ProgramNetwork
 from ..models.relation_network import RelationNetwork
 from ..models.transformer_fusion import TransformerFusion
-from ..models.vqa_joint import FUSIONS, JointEmbedding
+from ..models.vqa_joint import FUSIONS, JointEmbedding, PictureCNN
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
 from ..tensor import Tensor
@@ -30,8 +30,9 @@ from ..train import fit, load_checkpoint
 from .caption_model import load_vocabulary
 from .run import Run, RunError, check_settings, plan, write_json
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
+from .vqa_features import CHANNELS, scene_grids
 from .vqa_judge import answers_of, judge
-from .vqa_program import ProgramBatches, ProgramValidation, eyes, program_figures
+from .vqa_program import ROW, ProgramBatches, ProgramValidation, detected_rows, eyes, program_figures
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 
@@ -46,6 +47,9 @@ class VQASettings:
                  program: a program, learnt from the scenes' own, on what a detector sees
     fusion       of model=joint: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
+    encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
+                 model's own; detected: the objects that the shipped detector finds, of model=relation and
+                 transformer; auto: frozen for the scenes
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
     lr           the greatest of the one-cycle schedule
@@ -60,6 +64,7 @@ class VQASettings:
     model: str = "joint"
     fusion: str = "film"
     question: str = "bow"
+    encoder: str = "auto"
     loss: str = "softmax"
     epochs: int = 16
     batch_size: int = 32
@@ -77,16 +82,27 @@ class VQASettings:
             "model": ("joint", "film", "relation", "transformer", "program"),
             "fusion": FUSIONS,
             "question": QUESTIONS,
+            "encoder": ("auto", "frozen", "scratch", "detected"),
             "loss": ("softmax", "soft"),
         }
         for key, values in known.items():
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
         check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
+        if self.encoder == "detected" and self.model not in ("relation", "transformer"):
+            raise ValueError(f"encoder: detected is for model=relation or transformer, got {self.model!r}")
         if self.model == "transformer" and self.hidden % 4:
             raise ValueError(f"hidden: expected a multiple of its 4 heads, got {self.hidden}")
         if self.clip < 0 or self.shift < 0:
             raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
+
+    def of(self, data):
+        """These settings with the encoder that ``auto`` means for the data."""
+        if self.model == "program":
+            return dataclasses.replace(self, encoder="scratch")  # its detector sees the pictures themselves
+        if self.encoder != "auto":
+            return self
+        return dataclasses.replace(self, encoder="frozen" if data.startswith("scenes") else "scratch")
 
 
 def make_model(settings, vocabulary, answers, seed):
@@ -96,21 +112,41 @@ def make_model(settings, vocabulary, answers, seed):
         "question": settings.question, "loss": settings.loss, "channels": (w, 2 * w, 4 * w, 4 * w),
         "hidden": settings.hidden, "generator": Generator(seed),
     }  # fmt: skip
+    rows = ROW if settings.encoder == "detected" else None
     if settings.model == "film":
-        return FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
-    if settings.model == "relation":
-        return RelationNetwork(len(vocabulary), len(answers), **options)
-    if settings.model == "program":
-        return ProgramNetwork(len(vocabulary), answers, settings.hidden, generator=Generator(seed))
-    if settings.model == "transformer":
+        model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    elif settings.model == "relation":
+        model = RelationNetwork(len(vocabulary), len(answers), **options, rows=rows)
+    elif settings.model == "transformer":
         del options["question"]  # it reads the words itself
-        return TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options)
-    return JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
+        model = TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options, rows=rows)
+    elif settings.model == "program":
+        model = ProgramNetwork(len(vocabulary), answers, settings.hidden, generator=options["generator"])
+    else:
+        model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
+    if settings.encoder == "frozen":
+        for part in model.modules():
+            if isinstance(part, PictureCNN):
+                part.read_grids(CHANNELS, options["generator"])
+    return model
+
+
+def shown(settings, images, progress=False):
+    """What is computed once of pictures (N, 64, 64, 3) for the settings' model; None: it sees them."""
+    if settings.encoder == "frozen":
+        return scene_grids(images, progress=progress)
+    return detected_rows(images, progress=progress) if settings.encoder == "detected" else None
+
+
+def asked_of(settings, questions, vocabulary, answers, progress=False):
+    """A ``QuestionSet`` as the settings' model is shown it."""
+    return Asked(questions, vocabulary, answers, shown(settings, questions.images, progress))
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     """Train as ``mmscratch train vqa`` does; returns the Run."""
     run, data, seed, settings = plan("vqa", VQASettings, data, out, seed, assignments, resume)
+    settings = settings.of(data)
     trained, checked = (load(data, name, progress=progress) for name in ("train", "val"))
     resume = run is not None
     if run is None:
@@ -123,7 +159,7 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
         write_json(run.folder / "prior.json", Prior.of(whole).to_json())
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
-    trained, checked = (Asked(part, vocabulary, answers) for part in (trained, checked))
+    trained, checked = (asked_of(settings, p, vocabulary, answers, progress) for p in (trained, checked))
     batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft", settings.shift)
     by_program = settings.model == "program"
     if by_program:
@@ -158,14 +194,19 @@ def load_model(run):
     """
     if run.task != "vqa":
         raise RunError(run.folder, f"is a run of task {run.task!r}, expected 'vqa'")
-    try:
-        settings = VQASettings(**run.settings)
-    except (TypeError, ValueError) as e:
-        raise RunError(run.folder / "run.json", f"settings: {e}") from None
+    settings = settings_of(run)
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
     load_checkpoint(run.folder, model=model, which="best")
     return model.eval(), vocabulary, answers, Prior.read(run.folder / "prior.json")
+
+
+def settings_of(run):
+    """The ``VQASettings`` of a run; RunError where they do not fit."""
+    try:
+        return VQASettings(**run.settings).of(run.data)
+    except (TypeError, ValueError) as e:
+        raise RunError(run.folder / "run.json", f"settings: {e}") from None
 
 
 def _answers(run):
@@ -182,7 +223,7 @@ def _answers(run):
 def evaluate(run, data=None, split="val"):
     """Figures of a run on one split, beside its controls; see ``vqa_judge.judge``. Warnings: to stderr."""
     model, vocabulary, answers, prior = load_model(run)
-    asked = Asked(load(data or run.data, split), vocabulary, answers)
+    asked = asked_of(settings_of(run), load(data or run.data, split), vocabulary, answers)
     figures = judge(model, asked, prior, vocabulary, run.seed)
     if isinstance(model, ProgramNetwork):
         figures |= program_figures(model, asked)
@@ -199,13 +240,15 @@ def ask(run, image, question, most=3):
     if not question.strip():
         raise RunError("QUESTION", "is empty")
     model, vocabulary, answers, _ = load_model(run)
-    pixels = to_float(read_image(image, 64))
+    picture = read_image(image, 64)
+    inputs = shown(settings_of(run), picture[None])
+    inputs = to_float(picture[None]) if inputs is None else inputs.astype(np.float32)
     unknown = [w for w in words_of(question) if w not in vocabulary]
     if unknown:
         print(f"mmscratch: not in the training questions: {', '.join(unknown)}", file=sys.stderr)
     batch = QuestionBatch.of([vocabulary.encode(words_of(question), add_ends=False)])
     with no_grad():
-        logits = model(Tensor(pixels), batch, np.zeros(1, np.int64))
+        logits = model(Tensor(inputs), batch, np.zeros(1, np.int64))
         p = ops.softmax(logits) if model.head.kind == "softmax" else ops.sigmoid(logits)
     p = p.numpy()[0]
     order = np.argsort(-p, kind="stable")[:most]
