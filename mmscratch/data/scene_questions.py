@@ -40,4 +40,5 @@ def load_scene_questions(spec: str, split: str = "train", progress: bool = False
         np.arange(len(asked)) // 2 if split in TESTS else None,
         tuple(q.scene for q in asked),
         tuple(q.supports for q in asked),
+        tuple(q.program for q in asked),
     )

@@ -19,6 +19,9 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
+from ..models.program_network import ProgramNetwork
+from ..models.relation_network import RelationNetwork
+from ..models.transformer_fusion import TransformerFusion
 from ..models.vqa_joint import FUSIONS, POOLS, JointEmbedding, PictureCNN
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
@@ -29,6 +32,7 @@ from .run import Run, RunError, check_settings, plan, write_json
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
 from .vqa_features import CHANNELS, scene_grids
 from .vqa_judge import answers_of, judge
+from .vqa_program import ROW, ProgramBatches, ProgramValidation, detected_rows, eyes, program_figures
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 
@@ -37,19 +41,24 @@ __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 class VQASettings:
     """What ``--set`` may change, with its defaults.
 
-    model        joint: a vector of each, brought together; film: a network over the picture's cells
+    model        joint: a vector of each, brought together; film: a network over the picture's cells;
+                 relation: all ordered pairs of cells, which wants question=lstm;
+                 transformer: words and cells as one sequence;
+                 program: a program, learnt from the scenes' own, on what a detector sees
     fusion       of model=joint: film, product, concat, mlb, mutan or mcb
     pool         of model=joint: max, the strongest cell of each channel, or flat, all cells (64 × 64 pixels)
     question     bow or lstm
     encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
-                 model's own; auto: frozen for the scenes
+                 model's own; detected: the objects that the shipped detector finds, of model=relation and
+                 transformer; auto: frozen for the scenes
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
     lr           the greatest of the one-cycle schedule
     shift        pictures are moved by up to so many pixels in training; 0: they stay
     width        channels of the first convolution; the others have 2, 4 and 4 times as many
     hidden       size of the question's vector and of the joint one
-    blocks       of model=film
+    blocks       of model=film; layers of model=transformer
+    detector     of model=program: a run of `mmscratch train detection`; none: the weights that ship
     answers      how many of the most frequent answers are known, where the data does not list them
     """
 
@@ -66,27 +75,34 @@ class VQASettings:
     width: int = 16
     hidden: int = 128
     blocks: int = 2
+    detector: str = ""
     answers: int = 1000
     clip: float = 5.0
 
     def __post_init__(self):
         known = {
-            "model": ("joint", "film"),
+            "model": ("joint", "film", "relation", "transformer", "program"),
             "fusion": FUSIONS,
             "pool": POOLS,
             "question": QUESTIONS,
-            "encoder": ("auto", "frozen", "scratch"),
+            "encoder": ("auto", "frozen", "scratch", "detected"),
             "loss": ("softmax", "soft"),
         }
         for key, values in known.items():
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
         check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
+        if self.encoder == "detected" and self.model not in ("relation", "transformer"):
+            raise ValueError(f"encoder: detected is for model=relation or transformer, got {self.model!r}")
+        if self.model == "transformer" and self.hidden % 4:
+            raise ValueError(f"hidden: expected a multiple of its 4 heads, got {self.hidden}")
         if self.clip < 0 or self.shift < 0:
             raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
 
     def of(self, data):
         """These settings with the encoder that ``auto`` means for the data."""
+        if self.model == "program":
+            return dataclasses.replace(self, encoder="scratch")  # its detector sees the pictures themselves
         if self.encoder != "auto":
             return self
         return dataclasses.replace(self, encoder="frozen" if data.startswith("scenes") else "scratch")
@@ -99,8 +115,16 @@ def make_model(settings, vocabulary, answers, seed):
         "question": settings.question, "loss": settings.loss, "channels": (w, 2 * w, 4 * w, 4 * w),
         "hidden": settings.hidden, "generator": Generator(seed),
     }  # fmt: skip
+    rows = ROW if settings.encoder == "detected" else None
     if settings.model == "film":
         model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    elif settings.model == "relation":
+        model = RelationNetwork(len(vocabulary), len(answers), **options, rows=rows)
+    elif settings.model == "transformer":
+        del options["question"]  # it reads the words itself
+        model = TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options, rows=rows)
+    elif settings.model == "program":
+        model = ProgramNetwork(len(vocabulary), answers, settings.hidden, generator=options["generator"])
     else:
         model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, pool=settings.pool, **options)
     if settings.encoder == "frozen":
@@ -110,10 +134,16 @@ def make_model(settings, vocabulary, answers, seed):
     return model
 
 
+def shown(settings, images, progress=False):
+    """What is computed once of pictures (N, 64, 64, 3) for the settings' model; None: it sees them."""
+    if settings.encoder == "frozen":
+        return scene_grids(images, progress=progress)
+    return detected_rows(images, progress=progress) if settings.encoder == "detected" else None
+
+
 def asked_of(settings, questions, vocabulary, answers, progress=False):
     """A ``QuestionSet`` as the settings' model is shown it."""
-    grids = scene_grids(questions.images, progress=progress) if settings.encoder == "frozen" else None
-    return Asked(questions, vocabulary, answers, grids)
+    return Asked(questions, vocabulary, answers, shown(settings, questions.images, progress))
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
@@ -134,16 +164,24 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     model = make_model(settings, vocabulary, answers, run.seed)
     trained, checked = (asked_of(settings, p, vocabulary, answers, progress) for p in (trained, checked))
     batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft", settings.shift)
+    by_program = settings.model == "program"
+    if by_program:
+        eyes(model, settings.detector)
+        batches = ProgramBatches(trained, settings.batch_size, run.seed)
     optimizer = optim.Adam(model.parameters(), lr=settings.lr)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.epochs * len(batches))
 
     def loss(batch):
+        if by_program:
+            return model.writer.loss(*batch)
         images, questions, image_of, target = batch
         return model.head.loss(model(Tensor(images), questions, image_of), target)
 
     def validate():
         return {"val_accuracy": float((answers_of(model, checked) == checked.target).mean())}
 
+    if by_program:
+        validate = ProgramValidation(model, checked)
     fit(
         model, loss, batches, optimizer=optimizer, schedule=schedule, epochs=settings.epochs,
         clip=settings.clip or None, validate=validate, checkpoint_every=len(batches), run=run.folder,
@@ -190,6 +228,8 @@ def evaluate(run, data=None, split="val"):
     model, vocabulary, answers, prior = load_model(run)
     asked = asked_of(settings_of(run), load(data or run.data, split), vocabulary, answers)
     figures = judge(model, asked, prior, vocabulary, run.seed)
+    if isinstance(model, ProgramNetwork):
+        figures |= program_figures(model, asked)
     if "warning" in figures:
         print(f"mmscratch: {figures['warning']}", file=sys.stderr)
     return figures
@@ -204,13 +244,14 @@ def ask(run, image, question, most=3):
         raise RunError("QUESTION", "is empty")
     model, vocabulary, answers, _ = load_model(run)
     picture = read_image(image, 64)
-    shown = scene_grids(picture[None]) if settings_of(run).encoder == "frozen" else to_float(picture[None])
+    inputs = shown(settings_of(run), picture[None])
+    inputs = to_float(picture[None]) if inputs is None else inputs.astype(np.float32)
     unknown = [w for w in words_of(question) if w not in vocabulary]
     if unknown:
         print(f"mmscratch: not in the training questions: {', '.join(unknown)}", file=sys.stderr)
     batch = QuestionBatch.of([vocabulary.encode(words_of(question), add_ends=False)])
     with no_grad():
-        logits = model(Tensor(shown.astype(np.float32)), batch, np.zeros(1, np.int64))
+        logits = model(Tensor(inputs), batch, np.zeros(1, np.int64))
         p = ops.softmax(logits) if model.head.kind == "softmax" else ops.sigmoid(logits)
     p = p.numpy()[0]
     order = np.argsort(-p, kind="stable")[:most]
