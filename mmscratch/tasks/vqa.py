@@ -19,7 +19,7 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
-from ..models.vqa_joint import FUSIONS, JointEmbedding
+from ..models.vqa_joint import FUSIONS, JointEmbedding, PictureCNN
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
 from ..tensor import Tensor
@@ -27,6 +27,7 @@ from ..train import fit, load_checkpoint
 from .caption_model import load_vocabulary
 from .run import Run, RunError, check_settings, plan, write_json
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
+from .vqa_features import CHANNELS, scene_grids
 from .vqa_judge import answers_of, judge
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
@@ -39,6 +40,8 @@ class VQASettings:
     model        joint: a vector of each, brought together; film: a network over the picture's cells
     fusion       of model=joint: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
+    encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
+                 model's own; auto: frozen for the scenes
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
     lr           the greatest of the one-cycle schedule
@@ -52,6 +55,7 @@ class VQASettings:
     model: str = "joint"
     fusion: str = "film"
     question: str = "bow"
+    encoder: str = "auto"
     loss: str = "softmax"
     epochs: int = 16
     batch_size: int = 32
@@ -68,6 +72,7 @@ class VQASettings:
             "model": ("joint", "film"),
             "fusion": FUSIONS,
             "question": QUESTIONS,
+            "encoder": ("auto", "frozen", "scratch"),
             "loss": ("softmax", "soft"),
         }
         for key, values in known.items():
@@ -76,6 +81,12 @@ class VQASettings:
         check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
         if self.clip < 0 or self.shift < 0:
             raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
+
+    def of(self, data):
+        """These settings with the encoder that ``auto`` means for the data."""
+        if self.encoder != "auto":
+            return self
+        return dataclasses.replace(self, encoder="frozen" if data.startswith("scenes") else "scratch")
 
 
 def make_model(settings, vocabulary, answers, seed):
@@ -86,13 +97,26 @@ def make_model(settings, vocabulary, answers, seed):
         "hidden": settings.hidden, "generator": Generator(seed),
     }  # fmt: skip
     if settings.model == "film":
-        return FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
-    return JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
+        model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    else:
+        model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
+    if settings.encoder == "frozen":
+        for part in model.modules():
+            if isinstance(part, PictureCNN):
+                part.read_grids(CHANNELS, options["generator"])
+    return model
+
+
+def asked_of(settings, questions, vocabulary, answers, progress=False):
+    """A ``QuestionSet`` as the settings' model is shown it."""
+    grids = scene_grids(questions.images, progress=progress) if settings.encoder == "frozen" else None
+    return Asked(questions, vocabulary, answers, grids)
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     """Train as ``mmscratch train vqa`` does; returns the Run."""
     run, data, seed, settings = plan("vqa", VQASettings, data, out, seed, assignments, resume)
+    settings = settings.of(data)
     trained, checked = (load(data, name, progress=progress) for name in ("train", "val"))
     resume = run is not None
     if run is None:
@@ -105,7 +129,7 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
         write_json(run.folder / "prior.json", Prior.of(whole).to_json())
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
-    trained, checked = (Asked(part, vocabulary, answers) for part in (trained, checked))
+    trained, checked = (asked_of(settings, p, vocabulary, answers, progress) for p in (trained, checked))
     batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft", settings.shift)
     optimizer = optim.Adam(model.parameters(), lr=settings.lr)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.epochs * len(batches))
@@ -132,14 +156,19 @@ def load_model(run):
     """
     if run.task != "vqa":
         raise RunError(run.folder, f"is a run of task {run.task!r}, expected 'vqa'")
-    try:
-        settings = VQASettings(**run.settings)
-    except (TypeError, ValueError) as e:
-        raise RunError(run.folder / "run.json", f"settings: {e}") from None
+    settings = settings_of(run)
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
     load_checkpoint(run.folder, model=model, which="best")
     return model.eval(), vocabulary, answers, Prior.read(run.folder / "prior.json")
+
+
+def settings_of(run):
+    """The ``VQASettings`` of a run; RunError where they do not fit."""
+    try:
+        return VQASettings(**run.settings).of(run.data)
+    except (TypeError, ValueError) as e:
+        raise RunError(run.folder / "run.json", f"settings: {e}") from None
 
 
 def _answers(run):
@@ -156,7 +185,7 @@ def _answers(run):
 def evaluate(run, data=None, split="val"):
     """Figures of a run on one split, beside its controls; see ``vqa_judge.judge``. Warnings: to stderr."""
     model, vocabulary, answers, prior = load_model(run)
-    asked = Asked(load(data or run.data, split), vocabulary, answers)
+    asked = asked_of(settings_of(run), load(data or run.data, split), vocabulary, answers)
     figures = judge(model, asked, prior, vocabulary, run.seed)
     if "warning" in figures:
         print(f"mmscratch: {figures['warning']}", file=sys.stderr)
@@ -171,13 +200,14 @@ def ask(run, image, question, most=3):
     if not question.strip():
         raise RunError("QUESTION", "is empty")
     model, vocabulary, answers, _ = load_model(run)
-    pixels = to_float(read_image(image, 64))
+    picture = read_image(image, 64)
+    shown = scene_grids(picture[None]) if settings_of(run).encoder == "frozen" else to_float(picture[None])
     unknown = [w for w in words_of(question) if w not in vocabulary]
     if unknown:
         print(f"mmscratch: not in the training questions: {', '.join(unknown)}", file=sys.stderr)
     batch = QuestionBatch.of([vocabulary.encode(words_of(question), add_ends=False)])
     with no_grad():
-        logits = model(Tensor(pixels), batch, np.zeros(1, np.int64))
+        logits = model(Tensor(shown.astype(np.float32)), batch, np.zeros(1, np.int64))
         p = ops.softmax(logits) if model.head.kind == "softmax" else ops.sigmoid(logits)
     p = p.numpy()[0]
     order = np.argsort(-p, kind="stable")[:most]
