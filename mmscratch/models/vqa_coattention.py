@@ -1,4 +1,4 @@
-"""Question and picture attend to each other, at three levels of the question (Lu, Yang, Batra & Parikh, 2016).
+"""Question and picture attend to each other, at three levels of the question (Lu et al., 2016).
 
     level       Q_t, (U, T, d)
     word        E[w_t]
@@ -116,8 +116,8 @@ class CoAttention(Attending):
     order      parallel or alternating
     """
 
-    def __init__(self, words, answers, order="parallel", loss="softmax", channels=(16, 32, 64, 64), hidden=128,
-                 generator=None):  # fmt: skip
+    def __init__(self, words, answers, order="parallel", loss="softmax", channels=(16, 32, 64, 64),
+                 hidden=128, generator=None):  # fmt: skip
         if order not in ORDERS:
             raise ValueError(f"CoAttention: order: expected {' or '.join(ORDERS)}, got {order!r}")
         self.pictures = PictureCells(channels, generator)

@@ -19,6 +19,7 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
+from ..models.vqa_coattention import ORDERS
 from ..models.vqa_joint import FUSIONS, JointEmbedding, PictureCNN
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
@@ -26,9 +27,11 @@ from ..tensor import Tensor
 from ..train import fit, load_checkpoint
 from .caption_model import load_vocabulary
 from .run import Run, RunError, check_settings, plan, write_json
+from .vqa_boxes import BOXES
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
 from .vqa_features import CHANNELS, scene_grids
 from .vqa_judge import answers_of, judge
+from .vqa_model import ATTENDING, boxes_of, build_attending
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 
@@ -38,7 +41,11 @@ class VQASettings:
     """What ``--set`` may change, with its defaults.
 
     model        joint: a vector of each, brought together; film: a network over the picture's cells
-    fusion       of model=joint: film, product, concat, mlb, mutan or mcb
+                 san: stacked attention, ``hops`` looks at the cells, one after the other;
+                 glimpses: ``glimpses`` looks side by side, asked by the whole question; word-glimpses: each
+                 asked by words of its own; coattention: words and cells attend to each other (``order``);
+                 topdown: one look at ``boxes``
+    fusion       of model=joint, glimpses and word-glimpses: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
     encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
                  model's own; auto: frozen for the scenes
@@ -49,6 +56,10 @@ class VQASettings:
     width        channels of the first convolution; the others have 2, 4 and 4 times as many
     hidden       size of the question's vector and of the joint one
     blocks       of model=film
+    hops         of model=san
+    glimpses     of model=glimpses and word-glimpses
+    boxes        of model=topdown: found by the shipped detector, or true, the scenes' own
+    order        of model=coattention: parallel or alternating
     answers      how many of the most frequent answers are known, where the data does not list them
     """
 
@@ -64,21 +75,29 @@ class VQASettings:
     width: int = 16
     hidden: int = 128
     blocks: int = 2
+    hops: int = 2
+    glimpses: int = 4
+    boxes: str = "found"
+    order: str = "parallel"
     answers: int = 1000
     clip: float = 5.0
 
     def __post_init__(self):
         known = {
-            "model": ("joint", "film"),
+            "model": ("joint", "film", *ATTENDING),
             "fusion": FUSIONS,
             "question": QUESTIONS,
             "encoder": ("auto", "frozen", "scratch"),
             "loss": ("softmax", "soft"),
+            "boxes": BOXES,
+            "order": ORDERS,
         }
         for key, values in known.items():
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
-        check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
+        check_settings(
+            self, "epochs", "batch_size", "width", "hidden", "blocks", "answers", "hops", "glimpses"
+        )
         if self.clip < 0 or self.shift < 0:
             raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
 
@@ -98,6 +117,8 @@ def make_model(settings, vocabulary, answers, seed):
     }  # fmt: skip
     if settings.model == "film":
         model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    elif settings.model in ATTENDING:
+        model = build_attending(settings, len(vocabulary), len(answers), options)
     else:
         model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
     if settings.encoder == "frozen":
@@ -109,7 +130,11 @@ def make_model(settings, vocabulary, answers, seed):
 
 def asked_of(settings, questions, vocabulary, answers, progress=False):
     """A ``QuestionSet`` as the settings' model is shown it."""
-    grids = scene_grids(questions.images, progress=progress) if settings.encoder == "frozen" else None
+    grids = None
+    if settings.model == "topdown":
+        grids = boxes_of(settings, questions.images, questions.scenes)
+    elif settings.encoder == "frozen":
+        grids = scene_grids(questions.images, progress=progress)
     return Asked(questions, vocabulary, answers, grids)
 
 
@@ -201,7 +226,11 @@ def ask(run, image, question, most=3):
         raise RunError("QUESTION", "is empty")
     model, vocabulary, answers, _ = load_model(run)
     picture = read_image(image, 64)
-    shown = scene_grids(picture[None]) if settings_of(run).encoder == "frozen" else to_float(picture[None])
+    settings = settings_of(run)
+    if settings.model == "topdown":
+        shown = boxes_of(settings, picture[None], None)
+    else:
+        shown = scene_grids(picture[None]) if settings.encoder == "frozen" else to_float(picture[None])
     unknown = [w for w in words_of(question) if w not in vocabulary]
     if unknown:
         print(f"mmscratch: not in the training questions: {', '.join(unknown)}", file=sys.stderr)
