@@ -22,6 +22,7 @@ from ..models.film_network import FiLMNetwork
 from ..models.program_network import ProgramNetwork
 from ..models.relation_network import RelationNetwork
 from ..models.transformer_fusion import TransformerFusion
+from ..models.vqa_coattention import ORDERS
 from ..models.vqa_joint import FUSIONS, POOLS, JointEmbedding, PictureCNN
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
@@ -29,9 +30,11 @@ from ..tensor import Tensor
 from ..train import fit, load_checkpoint
 from .caption_model import load_vocabulary
 from .run import Run, RunError, check_settings, plan, write_json
+from .vqa_boxes import BOXES
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
 from .vqa_features import CHANNELS, scene_grids
 from .vqa_judge import answers_of, judge
+from .vqa_model import ATTENDING, boxes_of, build_attending
 from .vqa_program import ROW, ProgramBatches, ProgramValidation, detected_rows, eyes, program_figures
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
@@ -42,15 +45,19 @@ class VQASettings:
     """What ``--set`` may change, with its defaults.
 
     model        joint: a vector of each, brought together; film: a network over the picture's cells;
+                 san: stacked attention, ``hops`` looks at the cells, one after the other;
+                 glimpses: ``glimpses`` looks side by side, asked by the whole question; word-glimpses: each
+                 asked by words of its own; coattention: words and cells attend to each other (``order``);
+                 topdown: one look at ``boxes``;
                  relation: all ordered pairs of cells, which wants question=lstm;
                  transformer: words and cells as one sequence;
                  program: a program, learnt from the scenes' own, on what a detector sees
-    fusion       of model=joint: film, product, concat, mlb, mutan or mcb
+    fusion       of model=joint, glimpses and word-glimpses: film, product, concat, mlb, mutan or mcb
     pool         of model=joint: max, the strongest cell of each channel, or flat, all cells (64 × 64 pixels)
     question     bow or lstm
-    encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
-                 model's own; detected: the objects that the shipped detector finds, of model=relation and
-                 transformer; auto: frozen for the scenes
+    encoder      frozen: the cells of the shipped scene network, computed once; detected: rows of what the
+                 shipped detector finds, for models that attend, relation and transformer; scratch:
+                 convolutions of the model's own; auto: frozen for the scenes
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
     lr           the greatest of the one-cycle schedule
@@ -59,6 +66,10 @@ class VQASettings:
     hidden       size of the question's vector and of the joint one
     blocks       of model=film; layers of model=transformer
     detector     of model=program: a run of `mmscratch train detection`; none: the weights that ship
+    hops         of model=san
+    glimpses     of model=glimpses and word-glimpses
+    boxes        of model=topdown: found by the shipped detector, or true, the scenes' own
+    order        of model=coattention: parallel or alternating
     answers      how many of the most frequent answers are known, where the data does not list them
     """
 
@@ -76,24 +87,33 @@ class VQASettings:
     hidden: int = 128
     blocks: int = 2
     detector: str = ""
+    hops: int = 2
+    glimpses: int = 4
+    boxes: str = "found"
+    order: str = "parallel"
     answers: int = 1000
     clip: float = 5.0
 
     def __post_init__(self):
         known = {
-            "model": ("joint", "film", "relation", "transformer", "program"),
+            "model": ("joint", "film", "relation", "transformer", "program", *ATTENDING),
             "fusion": FUSIONS,
             "pool": POOLS,
             "question": QUESTIONS,
             "encoder": ("auto", "frozen", "scratch", "detected"),
             "loss": ("softmax", "soft"),
+            "boxes": BOXES,
+            "order": ORDERS,
         }
         for key, values in known.items():
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
-        check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
-        if self.encoder == "detected" and self.model not in ("relation", "transformer"):
-            raise ValueError(f"encoder: detected is for model=relation or transformer, got {self.model!r}")
+        check_settings(
+            self, "epochs", "batch_size", "width", "hidden", "blocks", "answers", "hops", "glimpses"
+        )
+        rows = ("relation", "transformer", *ATTENDING)
+        if self.encoder == "detected" and (self.model not in rows or self.model == "topdown"):
+            raise ValueError(f"encoder: detected is not for model={self.model}")
         if self.model == "transformer" and self.hidden % 4:
             raise ValueError(f"hidden: expected a multiple of its 4 heads, got {self.hidden}")
         if self.clip < 0 or self.shift < 0:
@@ -125,6 +145,8 @@ def make_model(settings, vocabulary, answers, seed):
         model = TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options, rows=rows)
     elif settings.model == "program":
         model = ProgramNetwork(len(vocabulary), answers, settings.hidden, generator=options["generator"])
+    elif settings.model in ATTENDING:
+        model = build_attending(settings, len(vocabulary), len(answers), options)
     else:
         model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, pool=settings.pool, **options)
     if settings.encoder == "frozen":
@@ -134,8 +156,10 @@ def make_model(settings, vocabulary, answers, seed):
     return model
 
 
-def shown(settings, images, progress=False):
+def shown(settings, images, graphs=None, progress=False):
     """What is computed once of pictures (N, 64, 64, 3) for the settings' model; None: it sees them."""
+    if settings.model == "topdown":
+        return boxes_of(settings, images, graphs)
     if settings.encoder == "frozen":
         return scene_grids(images, progress=progress)
     return detected_rows(images, progress=progress) if settings.encoder == "detected" else None
@@ -143,7 +167,8 @@ def shown(settings, images, progress=False):
 
 def asked_of(settings, questions, vocabulary, answers, progress=False):
     """A ``QuestionSet`` as the settings' model is shown it."""
-    return Asked(questions, vocabulary, answers, shown(settings, questions.images, progress))
+    inputs = shown(settings, questions.images, questions.scenes, progress)
+    return Asked(questions, vocabulary, answers, inputs)
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
