@@ -21,6 +21,7 @@ from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
 from ..models.program_network import ProgramNetwork
 from ..models.relation_network import RelationNetwork
+from ..models.scene_reader import ROW
 from ..models.transformer_fusion import TransformerFusion
 from ..models.vqa_coattention import ORDERS
 from ..models.vqa_joint import FUSIONS, POOLS, JointEmbedding, PictureCNN
@@ -32,10 +33,10 @@ from .caption_model import load_vocabulary
 from .run import Run, RunError, check_settings, plan, write_json
 from .vqa_boxes import BOXES
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
-from .vqa_features import CHANNELS, scene_grids
+from .vqa_features import CHANNELS, detected_rows, scene_grids
 from .vqa_judge import answers_of, judge
 from .vqa_model import ATTENDING, boxes_of, build_attending
-from .vqa_program import ROW, ProgramBatches, ProgramValidation, detected_rows, eyes, program_figures
+from .vqa_program import ProgramBatches, ProgramValidation, eyes, program_figures
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 

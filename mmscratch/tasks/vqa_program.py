@@ -4,30 +4,20 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..data.image import to_float
-from ..data.progress import progress_bar
 from ..data.scenes.program_tokens import program_tokens
 from ..models.program_executor import tables_of_scenes
-from ..models.scene_reader import ROW, object_rows, read_tables
+from ..models.scene_reader import read_tables
 from ..representations.image.detector import load_detector
 from .detection import trained_detector
 from .run import Run, RunError
 
-__all__ = ["ROW", "ProgramBatches", "ProgramValidation", "detected_rows", "eyes", "program_figures"]
+__all__ = ["ProgramBatches", "ProgramValidation", "eyes", "program_figures"]
 
 
 def eyes(model, folder=""):
     """Give a ``ProgramNetwork`` the detector of a run, or the one that ships."""
     detector = trained_detector(Run.open(folder, "detection")) if folder else load_detector()
     model.detector.load_state_dict(detector.state_dict())
-
-
-def detected_rows(images, batch_size=500, progress=False):
-    """The objects that the shipped detector finds in pictures (N, 64, 64, 3), as ``object_rows``."""
-    detector = load_detector()
-    return np.concatenate([
-        object_rows(read_tables(detector, to_float(images[i : i + batch_size])))
-        for i in progress_bar(range(0, len(images), batch_size), "objects", show=progress, unit="batch")
-    ])  # fmt: skip
 
 
 def programs_of(asked):
