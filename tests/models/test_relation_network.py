@@ -147,6 +147,11 @@ def test_shapes_and_refusals():
     assert tuple(model.objects(images).shape) == (1, 64, 6)  # 32 / 2 / 2 = 8 cells a side
     whole = RelationNetwork(9, 4, channels=(3, 4), hidden=6, halve=False, generator=Generator(0))
     assert tuple(whole.objects(images).shape) == (1, 256, 6)
+    given = RelationNetwork(9, 4, hidden=6, rows=5, generator=Generator(0))
+    rows = Tensor(np.ones((2, 3, 5), np.float32))
+    assert given(rows, QuestionBatch.of([[4]]), np.ones(1, np.int64)).shape == (1, 4)
+    with pytest.raises(ValueError, match=r"objects must be \(N, n, 5\), got \(1, 3, 32, 32\)"):
+        given.objects(images)
     with pytest.raises(ValueError, match="question: expected one of bow, lstm, got 'gru'"):
         RelationNetwork(9, 3, question="gru")
     with pytest.raises(ValueError, match="layers: expected at least 1, got 0"):

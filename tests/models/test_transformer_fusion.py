@@ -111,6 +111,18 @@ def test_order_of_words_and_places_of_cells_count():
     )
 
 
+def test_objects_for_cells():
+    """A detector's objects are a set: their order changes nothing, what they are does."""
+    model = TransformerFusion(9, 3, hidden=8, layers=1, heads=2, rows=5, generator=Generator(0))
+    rows, batch = np.random.default_rng(0).random((1, 4, 5)).astype(np.float32), QuestionBatch.of([[4, 5]])
+    found, mixed, others = (
+        model(Tensor(np.ascontiguousarray(r)), batch, np.zeros(1, np.int64)).detach().numpy()
+        for r in (rows, rows[:, ::-1], 1 - rows)
+    )
+    np.testing.assert_allclose(found, mixed, atol=1e-5)
+    assert np.abs(found - others).max() > 1e-4
+
+
 def test_refused():
     model = TransformerFusion(9, 3, channels=(3, 4), hidden=8, layers=1, heads=2, longest=2)
     with pytest.raises(ValueError, match="has 4 positions .* at most max_length = 3"):
