@@ -55,7 +55,7 @@ class VQASettings:
                  program: a program, learnt from the scenes' own, on what a detector sees
     fusion       of model=joint, glimpses and word-glimpses: film, product, concat, mlb, mutan or mcb
     pool         of model=joint: max, the strongest cell of each channel, or flat, all cells (64 × 64 pixels)
-    question     bow or lstm
+    question     bow, lstm or both of them side by side
     encoder      frozen: the cells of the shipped scene network, computed once; detected: rows of what the
                  shipped detector finds, for models that attend, relation and transformer; scratch:
                  convolutions of the model's own; auto: frozen for the scenes

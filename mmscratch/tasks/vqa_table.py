@@ -28,11 +28,19 @@ __all__ = ["main"]
 
 SCENES = "scenes:questions=24000"
 SPLITS = "test-iid", "test-cogent", "test-count"
-RECIPE = "question=lstm", "epochs=8", "batch_size=32", "lr=0.002"
+RECIPE = "question=lstm", "epochs=8", "batch_size=64", "lr=0.003"
+SEEN = "encoder=detected", "epochs=8", "batch_size=64", "lr=0.003"
 MODELS = {
     "joint": ("model=joint", "fusion=product", *RECIPE),
     "joint-flat": ("model=joint", "fusion=product", "pool=flat", *RECIPE),
     "film": ("model=film", *RECIPE),
+    "san": ("model=san", "question=lstm", *SEEN),
+    "glimpses": ("model=glimpses", "question=lstm", *SEEN),
+    "word-glimpses": ("model=word-glimpses", *SEEN),
+    "coattention": ("model=coattention", *SEEN),
+    "relation": ("model=relation", "question=lstm", *SEEN),
+    "transformer": ("model=transformer", *SEEN),
+    "program": ("model=program", "epochs=24", "batch_size=64"),
 }
 """Models of the table of the scenes, with the settings that were chosen for each on validation."""
 NO_ATTENTION = "joint", "joint-flat"

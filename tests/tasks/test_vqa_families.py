@@ -10,7 +10,7 @@ from mmscratch.data.scene_questions import load_scene_questions
 from mmscratch.data.scenes import FAMILIES
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.models.vqa_joint import JointEmbedding, PictureCNN
-from mmscratch.models.vqa_questions import QuestionBatch
+from mmscratch.models.vqa_questions import QUESTIONS, QuestionBatch
 from mmscratch.models.vqa_regions import PictureCells
 from mmscratch.random import Generator
 from mmscratch.tasks import vqa, vqa_features, vqa_table
@@ -149,10 +149,10 @@ def test_a_model_reads_grids_and_not_shifted():
     cnn = PictureCNN((4, 6), Generator(0))
     cnn.read_grids(5, Generator(1))
     grid = random.random((2, 5, 3, 3)).astype(np.float32)
-    weight, bias = (p.numpy() for p in (cnn.convolutions[0].weight, cnn.convolutions[0].bias))
+    weight, bias = (p.detach().numpy() for p in (cnn.convolutions[0].weight, cnn.convolutions[0].bias))
     wanted = np.maximum(np.einsum("kc,nchw->nkhw", weight[:, :, 0, 0], grid) + bias[:, None, None], 0)
-    np.testing.assert_allclose(cnn.grid(Tensor(grid)).numpy(), wanted, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(cnn(Tensor(grid)).numpy(), wanted.max((2, 3)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(cnn.grid(Tensor(grid)).detach().numpy(), wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(cnn(Tensor(grid)).detach().numpy(), wanted.max((2, 3)), rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match=r"images must be \(B, 5, H, W\)"):
         cnn.grid(Tensor(np.zeros((2, 3, 8, 8), np.float32)))
 
@@ -161,8 +161,10 @@ def test_all_cells_side_by_side():
     model = JointEmbedding(9, 4, "product", channels=(2, 3), hidden=6, pool="flat", generator=Generator(0))
     assert model.pictures.size == 3 * 64
     images = np.random.default_rng(0).random((2, 3, 16, 16)).astype(np.float32)
-    flat = model.pictures(Tensor(images)).numpy()
-    np.testing.assert_array_equal(flat.reshape(2, 3, 8, 8), model.pictures.grid(Tensor(images)).numpy())
+    flat = model.pictures(Tensor(images)).detach().numpy()
+    np.testing.assert_array_equal(
+        flat.reshape(2, 3, 8, 8), model.pictures.grid(Tensor(images)).detach().numpy()
+    )
     batch = QuestionBatch.of([[4, 5], [6]])
     assert model(Tensor(images), batch, np.arange(2)).shape == (2, 4)
     with pytest.raises(ValueError, match="expected 192 numbers"):
@@ -218,3 +220,15 @@ def test_val_and_tests_have_a_thousand_at_most():
         options = parse_options(f"scenes:questions={asked}")
         assert [plan(s, options).questions for s in ("train", "val", "test-count")] == [asked, held, held]
     assert load_scene_questions("scenes:questions=12", "val").pairs is None
+
+
+def test_both_readings_of_a_question():
+    both = QUESTIONS["both"](9, 7, Generator(0))
+    batch = QuestionBatch.of([[4, 5, 4], [5, 4]])
+    q = both(batch).detach().numpy()
+    assert q.shape == (2, 7)
+    np.testing.assert_array_equal(q[:, :3], both.bag(batch).detach().numpy())
+    np.testing.assert_array_equal(q[:, 3:], both.order(batch).detach().numpy())
+    turned = both(QuestionBatch.of([[4, 4, 5], [4, 5]])).detach().numpy()
+    np.testing.assert_allclose(turned[:, :3], q[:, :3])  # a bag has no order
+    assert np.abs(turned[:, 3:] - q[:, 3:]).max(1).min() > 1e-4
