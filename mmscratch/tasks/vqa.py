@@ -45,7 +45,8 @@ class VQASettings:
                  relation: all ordered pairs of cells, which wants question=lstm;
                  transformer: words and cells as one sequence;
                  program: a program, learnt from the scenes' own, on what a detector sees
-    fusion       of model=joint: film, product, concat, mlb, mutan or mcb
+    fusion       of model=joint: film, product, concat, mlb, mutan or mcb; of model=relation: film, or
+                 concat, which is the paper's
     question     bow or lstm
     encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
                  model's own; detected: the objects that the shipped detector finds, of model=relation and
@@ -89,6 +90,8 @@ class VQASettings:
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
         check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
+        if self.model == "relation" and self.fusion not in ("film", "concat"):
+            raise ValueError(f"fusion: expected film or concat for model=relation, got {self.fusion!r}")
         if self.encoder == "detected" and self.model not in ("relation", "transformer"):
             raise ValueError(f"encoder: detected is for model=relation or transformer, got {self.model!r}")
         if self.model == "transformer" and self.hidden % 4:
@@ -116,7 +119,7 @@ def make_model(settings, vocabulary, answers, seed):
     if settings.model == "film":
         model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
     elif settings.model == "relation":
-        model = RelationNetwork(len(vocabulary), len(answers), **options, rows=rows)
+        model = RelationNetwork(len(vocabulary), len(answers), fusion=settings.fusion, rows=rows, **options)
     elif settings.model == "transformer":
         del options["question"]  # it reads the words itself
         model = TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options, rows=rows)
