@@ -18,26 +18,38 @@ class Pairs(nn.Module):
 
     Forward    s = 1/√P Σ_i Σ_j g(o_i, o_j, q),  g = relu(W_L … relu(W_2 relu(W_1 [o_i; o_j; q] + b_1) + …));
                W_1 [o_i; o_j; q] = A o_i + B o_j + C q, P = n² pairs, i = j among them
-    Shapes     A o, B o (M, n, H), C q (M, H) → s (M, H); only (M, n, n, H) is ever held, no pair side by side
+               with fusion "film" the question scales, too, each place of a pair on its own (Perez et al.,
+               2018, eq. 2):  (1 + γ) ⊙ A o_i + β + (1 + γ') ⊙ B o_j + β',  [γ; β; γ'; β'] = C q + c
+    Shapes     A o, B o (M, n, H), C q (M, H), or (M, 4H) → s (M, H); only (M, n, n, H) is ever held, and no
+               pair side by side
     Note       the order in which objects come changes nothing, their order within a pair does. 1/√P
                holds s back, however many cells there are; the paper has none, and the layer after the sum
                could undo it
     """
 
-    def __init__(self, size, question, hidden, layers=3, generator=None):
+    def __init__(self, size, question, hidden, layers=3, fusion="concat", generator=None):
         if layers < 1:
             raise ValueError(f"Pairs: layers: expected at least 1, got {layers}")
+        if fusion not in ("concat", "film"):
+            raise ValueError(f"Pairs: fusion: expected concat or film, got {fusion!r}")
+        self.film = fusion == "film"
         self.first = nn.Linear(size, hidden, generator=generator)
         self.second = nn.Linear(size, hidden, bias=False, generator=generator)
-        self.asked = nn.Linear(question, hidden, bias=False, generator=generator)
+        size = 4 * hidden if self.film else hidden
+        self.asked = nn.Linear(question, size, bias=self.film, generator=generator)
         self.rest = nn.ModuleList([
             nn.Linear(hidden, hidden, activation="relu", generator=generator) for _ in range(layers - 1)
         ])  # fmt: skip
 
     def forward(self, left, right, asked):
         m, n, h = left.shape
-        left = ops.reshape(left + ops.unsqueeze(asked, axis=1), shape=(m, n, 1, h))
-        g = ops.relu(left + ops.reshape(right, shape=(m, 1, n, h)))
+        asked = ops.unsqueeze(asked, axis=1)
+        if self.film:
+            gamma, beta, other_gamma, other_beta = ops.chunk(asked, chunks=4, axis=2)
+            left, right = (gamma + 1) * left + beta, (other_gamma + 1) * right + other_beta
+        else:
+            left = left + asked
+        g = ops.relu(ops.reshape(left, shape=(m, n, 1, h)) + ops.reshape(right, shape=(m, 1, n, h)))
         g = ops.reshape(g, shape=(m * n * n, h))
         for layer in self.rest:
             g = layer(g)
@@ -56,7 +68,7 @@ class RelationNetwork(nn.Module):
     """
 
     def __init__(self, words, answers, question="lstm", loss="softmax", channels=(16, 32, 64, 64), hidden=128,
-                 layers=3, halve=True, rows=None, generator=None):  # fmt: skip
+                 layers=3, fusion="concat", halve=True, rows=None, generator=None):  # fmt: skip
         if question not in QUESTIONS:
             raise ValueError(
                 f"RelationNetwork: question: expected one of {', '.join(QUESTIONS)}, got {question!r}"
@@ -69,7 +81,7 @@ class RelationNetwork(nn.Module):
             options = {"stride": 2, "padding": 1, "activation": "relu", "generator": generator}
             self.halve = nn.Conv2d(c + 2, c, 3, **options) if halve else None
             rows = c + 2
-        self.pairs = Pairs(rows, hidden, hidden, layers, generator)
+        self.pairs = Pairs(rows, hidden, hidden, layers, fusion, generator)
         self.head = AnswerHead(hidden, hidden, answers, loss, generator)
 
     def objects(self, images):

@@ -53,7 +53,8 @@ class VQASettings:
                  relation: all ordered pairs of cells, which wants question=lstm;
                  transformer: words and cells as one sequence;
                  program: a program, learnt from the scenes' own, on what a detector sees
-    fusion       of model=joint, glimpses and word-glimpses: film, product, concat, mlb, mutan or mcb
+    fusion       of model=joint, glimpses and word-glimpses: film, product, concat, mlb, mutan or mcb;
+                 of model=relation: film, or concat, which is the paper's
     pool         of model=joint: max, the strongest cell of each channel, or flat, all cells (64 × 64 pixels)
     question     bow, lstm or both of them side by side
     encoder      frozen: the cells of the shipped scene network, computed once; detected: rows of what the
@@ -115,6 +116,8 @@ class VQASettings:
         rows = ("relation", "transformer", *ATTENDING)
         if self.encoder == "detected" and (self.model not in rows or self.model == "topdown"):
             raise ValueError(f"encoder: detected is not for model={self.model}")
+        if self.model == "relation" and self.fusion not in ("film", "concat"):
+            raise ValueError(f"fusion: expected film or concat for model=relation, got {self.fusion!r}")
         if self.model == "transformer" and self.hidden % 4:
             raise ValueError(f"hidden: expected a multiple of its 4 heads, got {self.hidden}")
         if self.clip < 0 or self.shift < 0:
@@ -140,7 +143,7 @@ def make_model(settings, vocabulary, answers, seed):
     if settings.model == "film":
         model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
     elif settings.model == "relation":
-        model = RelationNetwork(len(vocabulary), len(answers), **options, rows=rows)
+        model = RelationNetwork(len(vocabulary), len(answers), fusion=settings.fusion, rows=rows, **options)
     elif settings.model == "transformer":
         del options["question"]  # it reads the words itself
         model = TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options, rows=rows)

@@ -107,10 +107,28 @@ def test_pairs_are_their_formula():
         np.testing.assert_allclose(found[m], wanted, rtol=1e-10)
 
 
-def test_gradients():
-    pairs = double(Pairs(2, 3, 4, layers=2, generator=Generator(1)))
-    inputs = [Tensor(RANDOM.normal(size=s), requires_grad=True) for s in ((2, 3, 4), (2, 3, 4), (2, 4))]
-    gradcheck(pairs, *inputs)
+def test_conducted_pairs_are_their_formula():
+    pairs = double(Pairs(3, 4, 5, layers=2, fusion="film", generator=Generator(0)))
+    o, q = RANDOM.normal(size=(2, 4, 3)), RANDOM.normal(size=(2, 4))
+    found = pairs(pairs.first(Tensor(o)), pairs.second(Tensor(o)), pairs.asked(Tensor(q))).detach().numpy()
+    (a, bias), (b, _), (c, more), (w, last) = (
+        parts(p) for p in (pairs.first, pairs.second, pairs.asked, pairs.rest[0])
+    )
+    for m in range(2):
+        gamma, beta, other_gamma, other_beta = np.split(c @ q[m] + more, 4)
+        wanted = 0
+        for i in range(4):
+            for j in range(4):
+                g = (1 + gamma) * (a @ o[m, i] + bias) + beta + (1 + other_gamma) * (b @ o[m, j]) + other_beta
+                wanted = wanted + np.maximum(w @ np.maximum(g, 0) + last, 0) / 4
+        np.testing.assert_allclose(found[m], wanted, rtol=1e-10)
+
+
+@pytest.mark.parametrize("fusion", ["concat", "film"])
+def test_gradients(fusion):
+    pairs = double(Pairs(2, 3, 4, layers=2, fusion=fusion, generator=Generator(1)))
+    shapes = (2, 3, 4), (2, 3, 4), (2, 16 if fusion == "film" else 4)
+    gradcheck(pairs, *(Tensor(RANDOM.normal(size=s), requires_grad=True) for s in shapes))
 
 
 def test_objects_have_no_order():
@@ -154,5 +172,7 @@ def test_shapes_and_refusals():
         given.objects(images)
     with pytest.raises(ValueError, match="question: expected one of bow, lstm, got 'gru'"):
         RelationNetwork(9, 3, question="gru")
+    with pytest.raises(ValueError, match="fusion: expected concat or film, got 'sum'"):
+        Pairs(2, 2, 2, fusion="sum")
     with pytest.raises(ValueError, match="layers: expected at least 1, got 0"):
         Pairs(2, 2, 2, layers=0)

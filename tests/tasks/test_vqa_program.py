@@ -96,6 +96,8 @@ def test_what_is_refused(tmp_path):
         vqa.train(f"easy-vqa:{tmp_path}", tmp_path / "a", 0, ["model=program"], progress=False)
     with pytest.raises(RunError, match="detected is for model=relation or transformer, got 'film'"):
         vqa.train(DATA, tmp_path / "b", 0, ["model=film", "encoder=detected"], progress=False)
+    with pytest.raises(RunError, match="fusion: expected film or concat for model=relation, got 'mlb'"):
+        vqa.train(DATA, tmp_path / "b", 0, ["model=relation", "fusion=mlb"], progress=False)
     with pytest.raises(RunError, match="hidden: expected a multiple of its 4 heads, got 6"):
         vqa.train(DATA, tmp_path / "c", 0, ["model=transformer", "hidden=6"], progress=False)
     with pytest.raises(RunError, match="no such folder"):

@@ -172,7 +172,7 @@ def test_a_blind_model_is_told():
         ["fusion=product", "question=lstm"],
         ["loss=soft", "fusion=concat"],
         ["model=film"],
-        ["model=relation", "question=lstm"],
+        ["model=relation", "question=lstm", "fusion=concat"],
         ["model=transformer"],
     ],
 )
