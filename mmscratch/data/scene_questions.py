@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .scenes.dataset import load, render_all
+from .scenes.programs import named
 from .scenes.questions import annotators
 from .scenes.splits import QUESTION_SPLITS, TESTS
 from .vqa import QuestionSet
@@ -41,4 +42,5 @@ def load_scene_questions(spec: str, split: str = "train", progress: bool = False
         tuple(q.scene for q in asked),
         tuple(q.supports for q in asked),
         tuple(q.program for q in asked),
+        tuple(named(q.program, q.scene) for q in asked),
     )

@@ -51,6 +51,7 @@ class QuestionSet:
     scenes      the N scene graphs of the pictures; None where they are not known
     supports    for each question the objects of its scene that decide the answer; None with `scenes`
     programs    for each question the program that answers it; None where none is known
+    named       for each question, of each of its nouns in turn, the objects that it stands for; or None
     """
 
     name: str
@@ -65,6 +66,7 @@ class QuestionSet:
     scenes: tuple | None = field(default=None, repr=False)
     supports: tuple[tuple[int, ...], ...] | None = field(default=None, repr=False)
     programs: tuple | None = field(default=None, repr=False)
+    named: tuple[tuple[tuple[int, ...], ...], ...] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -93,6 +95,7 @@ class QuestionSet:
             None if self.scenes is None else tuple(self.scenes[i] for i in chosen),
             pick(self.supports),
             pick(self.programs),
+            pick(self.named),
         )
 
 

@@ -35,7 +35,7 @@ from .vqa_boxes import BOXES
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
 from .vqa_features import CHANNELS, detected_rows, scene_grids
 from .vqa_judge import answers_of, judge
-from .vqa_model import ATTENDING, boxes_of, build_attending
+from .vqa_model import ATTENDING, attention_loss, boxes_of, build_attending, noun_cells
 from .vqa_program import ProgramBatches, ProgramValidation, eyes, program_figures
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
@@ -70,6 +70,8 @@ class VQASettings:
     detector     of model=program: a run of `mmscratch train detection`; none: the weights that ship
     hops         of model=san
     glimpses     of model=glimpses and word-glimpses
+    supervision  of model=word-glimpses, on scenes: weight of the loss that points the first glimpse at what
+                 the first noun stands for, the second at the second's; 0: it finds that out by itself
     boxes        of model=topdown: found by the shipped detector, or true, the scenes' own
     order        of model=coattention: parallel or alternating
     answers      how many of the most frequent answers are known, where the data does not list them
@@ -91,6 +93,7 @@ class VQASettings:
     detector: str = ""
     hops: int = 2
     glimpses: int = 4
+    supervision: float = 0.0
     boxes: str = "found"
     order: str = "parallel"
     answers: int = 1000
@@ -122,6 +125,12 @@ class VQASettings:
             raise ValueError(f"hidden: expected a multiple of its 4 heads, got {self.hidden}")
         if self.clip < 0 or self.shift < 0:
             raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
+        supervised = self.model == "word-glimpses" and self.glimpses > 1 and self.encoder != "detected"
+        if self.supervision < 0 or (self.supervision and not supervised):
+            raise ValueError(
+                f"supervision: expected 0, or more with model=word-glimpses, cells and two glimpses or more, "
+                f"got {self.supervision}"
+            )
 
     def of(self, data):
         """These settings with the encoder that ``auto`` means for the data."""
@@ -192,7 +201,9 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
     trained, checked = (asked_of(settings, p, vocabulary, answers, progress) for p in (trained, checked))
-    batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft", settings.shift)
+    looks = noun_cells(trained.questions) if settings.supervision else None
+    soft = settings.loss == "soft"
+    batches = VQABatches(trained, settings.batch_size, run.seed, soft, settings.shift, looks)
     by_program = settings.model == "program"
     if by_program:
         eyes(model, settings.detector)
@@ -203,8 +214,11 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     def loss(batch):
         if by_program:
             return model.writer.loss(*batch)
-        images, questions, image_of, target = batch
-        return model.head.loss(model(Tensor(images), questions, image_of), target)
+        images, questions, image_of, target, *cells = batch
+        if not cells:
+            return model.head.loss(model(Tensor(images), questions, image_of), target)
+        logits, maps, _ = model.look(model.regions(Tensor(images)), questions, image_of)
+        return model.head.loss(logits, target) + attention_loss(maps, cells[0]) * settings.supervision
 
     def validate():
         return {"val_accuracy": float((answers_of(model, checked) == checked.target).mean())}

@@ -156,11 +156,12 @@ class VQABatches:
     """Every picture once an epoch with all its questions; a function of (seed, epoch, position).
 
     shift    pictures are moved by up to so many pixels, anew every epoch; grids stay as they are
+    extra    None, or an array with a row a question, whose rows come with every batch
     """
 
-    def __init__(self, asked, batch_size, seed, soft=False, shift=0):
+    def __init__(self, asked, batch_size, seed, soft=False, shift=0, extra=None):
         self.asked, self.batch_size, self.seed, self.soft = asked, batch_size, seed, soft
-        self.shift = shift
+        self.shift, self.extra = shift, extra
         self.epoch = self.position = 0
 
     def __len__(self):
@@ -178,7 +179,8 @@ class VQABatches:
             if self.shift and self.asked.grids is None:
                 draws = np.random.Generator(np.random.Philox([self.seed, self.epoch, self.position]))
                 pixels = shifted(pixels, self.shift, draws)
-            yield pixels, self.asked.batch(chosen), image_of, target
+            more = () if self.extra is None else (self.extra[chosen],)
+            yield pixels, self.asked.batch(chosen), image_of, target, *more
         self.epoch, self.position = self.epoch + 1, 0
 
     def state_dict(self):
