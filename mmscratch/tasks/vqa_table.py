@@ -28,23 +28,23 @@ __all__ = ["main"]
 
 SCENES = "scenes:questions=24000"
 SPLITS = "test-iid", "test-cogent", "test-count"
-RECIPE = "question=lstm", "epochs=8", "batch_size=64", "lr=0.003"
-SEEN = "encoder=detected", "epochs=8", "batch_size=64", "lr=0.003"
+RECIPE = "epochs=8", "batch_size=64", "lr=0.004", "width=8", "hidden=64"
 MODELS = {
-    "joint": ("model=joint", "fusion=product", *RECIPE),
-    "joint-flat": ("model=joint", "fusion=product", "pool=flat", *RECIPE),
-    "film": ("model=film", *RECIPE),
-    "san": ("model=san", "question=lstm", *SEEN),
-    "glimpses": ("model=glimpses", "question=lstm", *SEEN),
-    "word-glimpses": ("model=word-glimpses", *SEEN),
-    "coattention": ("model=coattention", *SEEN),
-    "relation": ("model=relation", "question=lstm", *SEEN),
-    "transformer": ("model=transformer", *SEEN),
+    "joint": ("model=joint", "fusion=product", "question=lstm", *RECIPE),
+    "joint-flat": ("model=joint", "fusion=product", "question=lstm", "pool=flat", *RECIPE),
+    "film": ("model=film", "question=lstm", *RECIPE),
+    "san": ("model=san", "question=lstm", *RECIPE),
+    "glimpses": ("model=glimpses", "question=lstm", *RECIPE),
+    "coattention": ("model=coattention", *RECIPE),
+    "relation": ("model=relation", "question=lstm", "encoder=detected", *RECIPE),
+    "transformer": ("model=transformer", "encoder=detected", *RECIPE),
+    "word-glimpses": ("model=word-glimpses", *RECIPE),
+    "supervised": ("model=word-glimpses", "supervision=1", *RECIPE),
     "program": ("model=program", "epochs=24", "batch_size=64"),
 }
 """Models of the table of the scenes, with the settings that were chosen for each on validation."""
 NO_ATTENTION = "joint", "joint-flat"
-ATTENTION = "san", "glimpses", "word-glimpses", "coattention"
+ATTENTION = "san", "glimpses", "coattention", "word-glimpses", "supervised"
 
 COLUMNS = "accuracy", "majority", "question-only", "image-only", "shuffled images", "pair consistency"
 
