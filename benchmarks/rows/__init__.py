@@ -15,6 +15,7 @@ from . import (
     tape,
     text,
     vgg,
+    vqa,
 )
 
 __all__ = ["every"]
@@ -32,6 +33,7 @@ _TOPICS = (
     text,
     audio,
     captioner,
+    vqa,
     start,
     cuda,
 )

@@ -9,20 +9,28 @@ from ..tensor import tensor
 from .vqa_bilinear import BILINEAR
 from .vqa_questions import QUESTIONS
 
-__all__ = ["FUSIONS", "AnswerHead", "Concat", "FiLM", "JointEmbedding", "PictureCNN", "Product"]
+__all__ = ["FUSIONS", "POOLS", "AnswerHead", "Concat", "FiLM", "JointEmbedding", "PictureCNN", "Product"]
+
+
+POOLS = "max", "flat"
 
 
 class PictureCNN(nn.Module):
     """A picture as the strongest answer of each of its filters, wherever it was.
 
-    Forward    v_c = max over cells of a_c,  a = relu(conv(…relu(conv(x − ½)))), 3 × 3, strides 2, 2, 2, 1
-    Shapes     x (B, 3, H, W) in [0, 1] → (B, C);  ``grid``: (B, C, ⌈H/8⌉, ⌈W/8⌉)
+    Forward    v_c = max over cells of a_c,  a = relu(conv(…relu(conv(x − ½)))), 3 × 3, strides 2, 2, 2, 1;
+               with pool="flat" v = a, cell by cell
+    Shapes     x (B, 3, H, W) in [0, 1] → (B, C), or (B, C · cells) with pool="flat" and ``cells`` of them;
+               ``grid``: (B, C, ⌈H/8⌉, ⌈W/8⌉)
     Note       the maximum over all cells leaves out where a thing is; a mean over them would have to learn
                that almost all of them are empty
     """
 
-    def __init__(self, channels=(16, 32, 64, 64), generator=None):
-        self.channels = channels[-1]
+    def __init__(self, channels=(16, 32, 64, 64), generator=None, pool="max", cells=64):
+        if pool not in POOLS:
+            raise ValueError(f"PictureCNN: pool: expected {' or '.join(POOLS)}, got {pool!r}")
+        self.inputs, self.channels, self.pool = 3, channels[-1], pool
+        self.size = self.channels * (cells if pool == "flat" else 1)
         strides = [2] * (len(channels) - 1) + [1]
         options = {"padding": 1, "activation": "relu", "generator": generator}
         self.convolutions = nn.Sequential(*(
@@ -30,14 +38,32 @@ class PictureCNN(nn.Module):
             for c, k, s in zip((3, *channels), channels, strides, strict=False)
         ))  # fmt: skip
 
+    def read_grids(self, inputs, generator=None):
+        """Take the grids that another network has made of the pictures: a = relu(conv₁ₓ₁(grid)).
+
+        Shapes     from here on x (B, inputs, h, w) → ``grid`` (B, C, h, w)
+        """
+        self.inputs = inputs
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(inputs, self.channels, 1, activation="relu", generator=generator)
+        )
+
     def grid(self, images):
         """The cells before the maximum."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"PictureCNN: images must be (B, 3, H, W), got {tuple(images.shape)}")
-        return self.convolutions(images - 0.5)
+        if images.ndim != 4 or images.shape[1] != self.inputs:
+            raise ValueError(
+                f"PictureCNN: images must be (B, {self.inputs}, H, W), got {tuple(images.shape)}"
+            )
+        return self.convolutions(images - 0.5 if self.inputs == 3 else images)
 
     def forward(self, images):
-        return ops.flatten(ops.global_max_pool(self.grid(images)), start=1)
+        grid = self.grid(images)
+        if self.pool == "max":
+            return ops.flatten(ops.global_max_pool(grid), start=1)
+        flat = ops.flatten(grid, start=1)
+        if flat.shape[1] != self.size:
+            raise ValueError(f"PictureCNN: expected {self.size} numbers of a picture, got {flat.shape[1]}")
+        return flat
 
 
 class Product(nn.Module):
@@ -130,13 +156,13 @@ class JointEmbedding(nn.Module):
     """
 
     def __init__(self, words, answers, fusion="film", question="bow", loss="softmax",
-                 channels=(16, 32, 64, 64), hidden=128, generator=None):  # fmt: skip
+                 channels=(16, 32, 64, 64), hidden=128, pool="max", generator=None):  # fmt: skip
         for name, value, known in (("fusion", fusion, FUSIONS), ("question", question, QUESTIONS)):
             if value not in known:
                 raise ValueError(f"JointEmbedding: {name}: expected one of {', '.join(known)}, got {value!r}")
-        self.pictures = PictureCNN(channels, generator)
+        self.pictures = PictureCNN(channels, generator, pool)
         self.questions = QUESTIONS[question](words, hidden, generator=generator)
-        self.fusion = FUSIONS[fusion](self.pictures.channels, hidden, hidden, generator)
+        self.fusion = FUSIONS[fusion](self.pictures.size, hidden, hidden, generator)
         self.head = AnswerHead(hidden, hidden, answers, loss, generator)
 
     def answer(self, v, questions, image_of):

@@ -9,7 +9,7 @@ import numpy as np
 from .. import nn, ops
 from ..tensor import tensor
 
-__all__ = ["BagOfWords", "LSTMQuestions", "QuestionBatch", "QUESTIONS"]
+__all__ = ["BagOfWords", "BothQuestions", "LSTMQuestions", "QuestionBatch", "QUESTIONS"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,5 +81,22 @@ class LSTMQuestions(nn.Module):
         return self.join(ops.concatenate([s[k] for k in range(h.shape[0]) for s in (h, c)], axis=1))
 
 
-QUESTIONS = {"bow": BagOfWords, "lstm": LSTMQuestions}
+class BothQuestions(nn.Module):
+    """The bag of a question's words, and beside it what an LSTM has read.
+
+    Forward    q = [BagOfWords(n); LSTMQuestions(w)], half of the entries each
+    Shapes     wordings (U, T) → (U, H)
+    Note       an LSTM's last state tells little of each word before it has learnt to; the bag does at once,
+               and what is learnt first of a picture is what single words have to do with it
+    """
+
+    def __init__(self, words, hidden, generator=None):
+        self.bag = BagOfWords(words, hidden // 2, generator=generator)
+        self.order = LSTMQuestions(words, hidden - hidden // 2, generator=generator)
+
+    def forward(self, batch):
+        return ops.concatenate([self.bag(batch), self.order(batch)], axis=1)
+
+
+QUESTIONS = {"bow": BagOfWords, "lstm": LSTMQuestions, "both": BothQuestions}
 """Name → class of (words, hidden, generator=)."""

@@ -9,12 +9,14 @@ from ..metrics.classification import wilson_interval
 from ..metrics.vqa import answer_accuracy
 from ..models.vqa_questions import QuestionBatch
 from ..tensor import Tensor
+from .vqa_attention import attention_figures
 from .vqa_data import words_of
 
 __all__ = ["answers_of", "judge"]
 
 SIGMAS = 3
-WORDINGS = 256  # how many of the training questions stand for all of them in the image-only control
+WORDINGS = 256  # at most so many of the training questions stand for all of them in the image-only control,
+PASSES = 1 << 16  # and fewer where there are many pictures: so many answers in all, but at least 16 a picture
 
 
 def answers_of(model, asked, shuffle=None, batch_size=250):
@@ -41,12 +43,11 @@ def answers_of(model, asked, shuffle=None, batch_size=250):
 def image_only(model, asked, prior, vocabulary, batch_size=50):
     """The answer that a picture makes likeliest, whatever was asked: numbers (N,).
 
-    Forward    argmax_a Σ_q p(q) p(a | q, v): the model's own probabilities, over the training questions (the
-               256 most frequent wordings). Who trusts the model and does not hear the question answers so
+    Forward    argmax_a Σ_q p(q) p(a | q, v): the model's own probabilities, over the training questions or a
+               sample of them. Who trusts the model and does not hear the question answers so
     """
-    asked_most = sorted(prior.questions, key=lambda q: (-prior.questions[q][1], q))[:WORDINGS]
-    weight = np.array([prior.questions[q][1] for q in asked_most], np.float64)
-    wordings = QuestionBatch.of([vocabulary.encode(words_of(q), add_ends=False) for q in asked_most])
+    known, weight = prior.some_questions(min(WORDINGS, max(16, PASSES // len(asked.images))))
+    wordings = QuestionBatch.of([vocabulary.encode(words_of(q), add_ends=False) for q in known])
     found = []
     for i in range(0, len(asked.images), batch_size):
         images = np.arange(i, min(i + batch_size, len(asked.images)))
@@ -54,9 +55,9 @@ def image_only(model, asked, prior, vocabulary, batch_size=50):
         batch = QuestionBatch(wordings.ids, wordings.lengths, which)
         with no_grad():
             logits = model(
-                Tensor(asked.pixels(images)), batch, np.repeat(np.arange(len(images)), len(asked_most))
+                Tensor(asked.pixels(images)), batch, np.repeat(np.arange(len(images)), len(known))
             ).numpy().astype(np.float64)  # fmt: skip
-        logits = logits.reshape(len(images), len(asked_most), -1)
+        logits = logits.reshape(len(images), len(known), -1)
         e = np.exp(logits - logits.max(2, keepdims=True))
         found.append(np.einsum("q,nqk->nk", weight, e / e.sum(2, keepdims=True)).argmax(1))
     return np.concatenate(found)
@@ -67,21 +68,22 @@ def judge(model, asked, prior, vocabulary, seed=0):
 
     accuracy              the share that is answered right, with Wilson's interval of 95 %
     majority              always the commonest answer of the training questions, see ``Prior``
-    question-only         the commonest training answer of the same wording
+    question-only         the commonest training answer of the same wording, of its kind where that is new
     image-only            ``image_only``
     shuffled images       the model's answers about other pictures than the question's
     VQA accuracy          the official one, where questions have several annotators
     pair consistency      the share of minimal pairs of which both halves are right
-    accuracy, TYPE        of each kind of question
+    accuracy, TYPE        of each kind of question; so are question-only and shuffled images
+    attention: …          of models that attend, about scenes: see ``vqa_attention``
     warning               where the model is not better than a control by three standard errors
     """
-    wanted = np.array(asked.questions.answers, object)
+    told, wanted = asked.questions, np.array(asked.questions.answers, object)
     names = np.array(asked.answers, object)
     said = names[answers_of(model, asked)]
     right = {
         "accuracy": said == wanted,
         "majority": prior.majority == wanted,
-        "question-only": np.array(prior.blind(asked.questions.questions), object) == wanted,
+        "question-only": np.array(prior.blind(told.questions, told.types), object) == wanted,
         "image-only": names[image_only(model, asked, prior, vocabulary)][asked.image_of] == wanted,
         "shuffled images": names[answers_of(model, asked, np.random.default_rng(seed))] == wanted,
     }
@@ -102,9 +104,9 @@ def judge(model, asked, prior, vocabulary, seed=0):
     types = np.array(asked.questions.types, object)
     for kind in sorted(set(types)):
         if kind:
-            for name in ("accuracy", "question-only"):
+            for name in ("accuracy", "question-only", "shuffled images"):
                 figures[f"{name}, {kind}"] = float(right[name][types == kind].mean())
-    return figures | warnings(right)
+    return figures | attention_figures(model, asked) | warnings(right)
 
 
 def warnings(right):

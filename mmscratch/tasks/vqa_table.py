@@ -1,8 +1,9 @@
-"""What visual question answering reaches: settings × seeds, beside the controls.
+"""What visual question answering reaches: settings × seeds, beside the controls; of the scenes, by family.
 
     python -m mmscratch.tasks.vqa_table --data easy-vqa:DIR --out runs/table --splits val
         --vary fusion=film fusion=concat fusion=product
     python -m mmscratch.tasks.vqa_table --data easy-vqa:DIR --out runs/table --splits test_even
+    python -m mmscratch.tasks.vqa_table --out runs/table --seeds 1 --figure docs/vqa_families.png
 
 Each run lies in a folder of its own under ``--out``: a table that was stopped goes on where it was. Figures
 are of the weights that were best on validation; choose on val, look at a test split once.
@@ -16,11 +17,34 @@ import re
 import sys
 
 from ..data.errors import DataError
+from ..train import read_journal
 from .caption_table import summarise
 from .run import RunError, settings_from, write_json
 from .vqa import VQASettings, evaluate, train
+from .vqa_data import load
+from .vqa_families import blind, claims, draw_families, family_table
 
 __all__ = ["main"]
+
+SCENES = "scenes:questions=24000"
+SPLITS = "test-iid", "test-cogent", "test-count"
+RECIPE = "epochs=8", "batch_size=64", "lr=0.004", "width=8", "hidden=64"
+MODELS = {
+    "joint": ("model=joint", "fusion=product", "question=lstm", *RECIPE),
+    "joint-flat": ("model=joint", "fusion=product", "question=lstm", "pool=flat", *RECIPE),
+    "film": ("model=film", "question=lstm", *RECIPE),
+    "san": ("model=san", "question=lstm", *RECIPE),
+    "glimpses": ("model=glimpses", "question=lstm", *RECIPE),
+    "coattention": ("model=coattention", *RECIPE),
+    "relation": ("model=relation", "question=lstm", "encoder=detected", *RECIPE),
+    "transformer": ("model=transformer", "encoder=detected", *RECIPE),
+    "word-glimpses": ("model=word-glimpses", *RECIPE),
+    "supervised": ("model=word-glimpses", "supervision=1", *RECIPE),
+    "program": ("model=program", "epochs=24", "batch_size=64"),
+}
+"""Models of the table of the scenes, with the settings that were chosen for each on validation."""
+NO_ATTENTION = "joint", "joint-flat"
+ATTENTION = "san", "glimpses", "coattention", "word-glimpses", "supervised"
 
 COLUMNS = "accuracy", "majority", "question-only", "image-only", "shuffled images", "pair consistency"
 
@@ -58,14 +82,17 @@ def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m mmscratch.tasks.vqa_table", description="Answers to visual questions, by seeds."
     )
-    parser.add_argument("--data", required=True, metavar="SPEC", help="easy-vqa:DIR, vqa:DIR or scenes:…")
+    parser.add_argument("--data", default=SCENES, metavar="SPEC",
+                        help=f"easy-vqa:DIR, vqa:DIR or scenes:… (default: {SCENES})")  # fmt: skip
     parser.add_argument("--out", required=True, type=pathlib.Path, metavar="DIR", help="where the runs lie")
-    parser.add_argument("--vary", nargs="+", default=[""], metavar="KEY=VALUE[,…]", help="a row each")
+    parser.add_argument("--vary", nargs="+", metavar="KEY=VALUE[,…]",
+                        help=f"a row each; of the scenes {', '.join(MODELS)} too (default)")  # fmt: skip
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings of all rows")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1")
-    parser.add_argument("--splits", nargs="+", default=["val"], metavar="NAME", help="default: val")
+    parser.add_argument("--splits", nargs="+", metavar="NAME", help="default: val; of the scenes, the tests")
     parser.add_argument("--families", action="store_true", help="a line for each kind of question too")
     parser.add_argument("--json", metavar="FILE", help="all figures of all seeds")
+    parser.add_argument("--figure", metavar="PNG", help="of the scenes: accuracy by kind of question")
     args = parser.parse_args(arguments)
     try:
         return _run(args)
@@ -77,22 +104,61 @@ def main(arguments=None) -> int:
 def _run(args):
     if args.seeds < 1:
         raise RunError("--seeds", f"expected at least 1, got {args.seeds}")
-    rows = [[*args.set, *filter(None, item.split(","))] for item in args.vary]
-    for settings in rows:
-        settings_from(VQASettings, settings)  # a bad one is told before the first is trained
+    of_scenes = args.data.startswith("scenes")
+    if args.figure and not of_scenes:
+        raise RunError("--figure", "is drawn of the scenes' kinds of questions alone")
+    rows = {}
+    for item in args.vary or (list(MODELS) if of_scenes else [""]):
+        settings = list(MODELS[item]) if item in MODELS else list(filter(None, item.split(",")))
+        title = item if item in MODELS else ",".join([*args.set, *settings]) or "default"
+        rows[title] = [*settings, *args.set] if item in MODELS else [*args.set, *settings]
+        settings_from(VQASettings, rows[title])  # a bad one is told before the first is trained
+    print_of = _families if of_scenes else _rows
+    return print_of(args, rows, args.splits or (list(SPLITS) if of_scenes else ["val"]))
+
+
+def _rows(args, rows, splits):
+    """A line a row and split, controls beside it."""
     head = "".join(f"{column:>{23 if column == 'accuracy' else 17}}" for column in COLUMNS)
     print(f"{'':30} {'split':12}{head}", flush=True)
     record = {}
-    for settings in rows:
+    for title, settings in rows.items():
         runs = [run_of(args.out, args.data, settings, seed) for seed in range(args.seeds)]
-        for split in args.splits:
+        for split in splits:
             found = [evaluate(run, split=split) for run in runs]
-            title = ",".join(settings) or "default"
             record.setdefault(title, {})[split] = found
             print(lines_of(title, split, found, args.families), flush=True)
             if args.json:
                 write_json(args.json, record)
     return 0
+
+
+def _families(args, rows, splits):
+    """A table a split: a row a kind of question, a column a model, and what the literature claims of them."""
+    record = {split: {} for split in splits}
+    for title, settings in rows.items():
+        runs = [run_of(args.out, args.data, settings, seed) for seed in range(args.seeds)]
+        for split in splits:
+            record[split][title] = [evaluate(run, split=split) for run in runs]
+        seconds = [seconds_of(run) for run in runs]
+        print(f"{title}: {', '.join(f'{s:.0f}' for s in seconds)} s of training", file=sys.stderr, flush=True)
+        if args.json:
+            write_json(args.json, record)
+    drawn, trained = {}, load(args.data, "train")
+    for split, models in record.items():
+        checked = load(args.data, split)
+        controls = blind(trained, checked)
+        drawn[split] = models, controls
+        print(family_table(split, models, controls, len(checked)), flush=True)
+        print("\n".join(claims(models, len(checked), NO_ATTENTION, ATTENTION)), end="\n\n", flush=True)
+    if args.figure:
+        draw_families(args.figure, drawn)
+    return 0
+
+
+def seconds_of(run):
+    """How long a run's training took."""
+    return [r["seconds"] for r in read_journal(run.folder) if "seconds" in r][-1]
 
 
 if __name__ == "__main__":

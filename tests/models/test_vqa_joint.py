@@ -123,7 +123,7 @@ def test_the_maximum_does_not_know_where():
 def test_refused():
     with pytest.raises(ValueError, match="fusion: expected one of .*film.*, got 'sum'"):
         JointEmbedding(9, 5, fusion="sum")
-    with pytest.raises(ValueError, match="question: expected one of bow, lstm, got 'gru'"):
+    with pytest.raises(ValueError, match="question: expected one of bow, lstm, both, got 'gru'"):
         JointEmbedding(9, 5, question="gru")
     with pytest.raises(ValueError, match="loss: expected softmax or soft"):
         AnswerHead(4, 4, 2, "hinge")

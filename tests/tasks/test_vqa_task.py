@@ -167,7 +167,14 @@ def test_a_blind_model_is_told():
 
 
 @pytest.mark.parametrize(
-    "settings", [["fusion=product", "question=lstm"], ["loss=soft", "fusion=concat"], ["model=film"]]
+    "settings",
+    [
+        ["fusion=product", "question=lstm"],
+        ["loss=soft", "fusion=concat"],
+        ["model=film"],
+        ["model=relation", "question=lstm", "fusion=concat"],
+        ["model=transformer"],
+    ],
 )
 def test_other_models_and_resuming(folder, tmp_path, settings):
     data = f"easy-vqa:{folder}"

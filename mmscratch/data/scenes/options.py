@@ -13,7 +13,7 @@ class LoadOptions:
     """What `load` makes.
 
     train, val, test   scenes in the splits; `test` is the size of each test split
-    questions          questions in the train split; val and each test split get a sixth as many
+    questions          questions in the train split; val and each test get a sixth as many, at most 1,000
     level, lang        of the captions; references: how many different true captions a scene has
     relations, order   of the captions of level 2: all | spatial, any | reading (see `captions`)
     describe           the objects in captions of level 1 to 3: any | full (size, colour and shape; then there

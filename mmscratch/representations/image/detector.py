@@ -33,11 +33,13 @@ class Detections:
     """What was found in one picture, best first.
 
     boxes (N, 4) x0, y0, x1, y1;  scores (N,) in [0, 1];  labels: attribute → (N,) int64
+    shares: attribute → (N, K) float32, how likely each label is; None where only labels are known
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     labels: dict
+    shares: dict | None = None
 
     def __len__(self):
         return len(self.boxes)
@@ -165,21 +167,17 @@ class Detector(nn.Module):
                 rows = self.rows(logits, cells) if len(cells) else {}
                 boxes = decode_boxes(_codes(rows["box"]), places, self.STRIDE).numpy() if rows else None
             grid, owner = grid.numpy(), cells // (high * wide)
-            labels = {n: rows[n].numpy().argmax(1) for n in self.attributes} if rows else {}
+            shares = {n: ops.softmax(rows[n]).numpy() for n in self.attributes} if rows else {}
             for b in range(len(score)):
                 mine = np.flatnonzero(owner == b)
                 if not len(mine):
-                    none = np.zeros(0, np.int64)
-                    yield grid[b], Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32),
-                                              dict.fromkeys(self.attributes, none))  # fmt: skip
+                    none = {n: np.zeros((0, k), np.float32) for n, k in self.attributes.items()}
+                    yield grid[b], _found(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), none)
                     continue
                 own = np.clip(boxes[mine], 0, np.tile(images.shape[:1:-1], 2)).astype(np.float32)
                 scores = score.reshape(-1)[cells[mine]]
                 kept = nms(own, scores, iou)[:most]
-                yield (
-                    grid[b],
-                    Detections(own[kept], scores[kept], {n: k[mine[kept]] for n, k in labels.items()}),
-                )
+                yield grid[b], _found(own[kept], scores[kept], {n: s[mine[kept]] for n, s in shares.items()})
 
     def regions(self, images, threshold=0.3, iou=0.5, most=8, output_size=1, batch_size=128):
         """The regions that were found, as Features (N, R, C·output_size² + 5): as ``region_features``, from
@@ -212,6 +210,11 @@ class Detector(nn.Module):
 
     def extra_repr(self):
         return ", ".join(f"{name}={n}" for name, n in self.heads.items())
+
+
+def _found(boxes, scores, shares):
+    labels = {name: s.argmax(1) for name, s in shares.items()}
+    return Detections(boxes, scores, labels, shares)
 
 
 def _codes(logits):

@@ -1,0 +1,32 @@
+"""The FiLM network written in torch is ours: same weights, same loss, same gradients, same step."""
+
+import numpy as np
+import pytest
+
+from benchmarks.place import Place
+from benchmarks.rows import vqa as row
+from benchmarks.twins import vqa as twins
+
+torch = pytest.importorskip("torch")
+
+
+def test_loss_and_gradients_agree():
+    _, model, batch = row.parts(pictures=6)
+    twin = twins.build(torch, model)
+    ours, theirs = row.loss_of(model)(batch), twin.loss(*row.torch_inputs(torch, batch))
+    ours.backward()
+    theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
+    found = dict(twin.named_parameters())
+    named = dict(model.named_parameters())
+    assert set(found) == set(named) and len(named) == 33
+    for name, parameter in named.items():
+        g = found[name].grad.numpy()
+        np.testing.assert_allclose(parameter.grad, g, rtol=1e-3, atol=2e-5 * np.abs(g).max(), err_msg=name)
+
+
+def test_three_steps_agree():
+    case = row.step(Place("cpu", ("torch",)), pictures=6)
+    theirs = next(iter(case.peers["torch"].values()))
+    for _ in range(3):
+        assert case.ours()[0] == pytest.approx(float(theirs()[0]), rel=1e-3)
