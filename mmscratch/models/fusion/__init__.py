@@ -14,6 +14,7 @@ from .adaptation_gate import AdaptationGate
 from .adaptive import ModalityAttention
 from .base import Fusion, Paired, lookup
 from .bilinear import MCB, MLB, MUTAN
+from .cross_modal import CrossModalFusion
 from .early import EarlyFusion
 from .experts import MixtureOfExperts
 from .film import FiLM
@@ -44,6 +45,7 @@ FUSIONS = {
     "gated": GatedUnit,
     "mag": AdaptationGate,
     "film": partial(Paired, FiLM),
+    "mult": CrossModalFusion,
     "attention": ModalityAttention,
     "experts": MixtureOfExperts,
     "multi-level": CentralNetwork,

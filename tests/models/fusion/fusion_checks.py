@@ -1,4 +1,4 @@
-"""What several tests of fusions need: float64 modules, their weights, and gradients of inputs and parameters."""
+"""What several tests of fusions need: float64, a layer written out, gradients of parameters."""
 
 import numpy as np
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from fusion_checks import array, check_gradients, double
 
+from mmscratch.gradcheck import gradcheck
 from mmscratch.models.fusion import FUSIONS, Fusion, make
 from mmscratch.random import Generator
 from mmscratch.tensor import Tensor
@@ -11,7 +12,7 @@ from mmscratch.tensor import Tensor
 RANDOM = np.random.default_rng(5)
 X, Y = RANDOM.normal(size=(3, 4)), RANDOM.normal(size=(3, 2))
 XS, YS = RANDOM.normal(size=(3, 5, 4)), RANDOM.normal(size=(3, 5, 2))
-OPTIONS = {"mcb": {"sketch": 8}, "mlb": {"rank": 5}, "low-rank": {"rank": 2}}
+OPTIONS = {"mult": {"width": 2}, "mcb": {"sketch": 8}, "mlb": {"rank": 5}, "low-rank": {"rank": 2}}
 
 
 def build(name, seed=1, hidden=3, sizes=(4, 2)):
@@ -25,8 +26,8 @@ def of(fuse, *inputs, **options):
 @pytest.mark.parametrize("name", FUSIONS)
 def test_gradients(name):
     fuse = build(name)
-    if name == "mcb":  # its square root bends too sharply at 0 for a step of 10⁻³: the parameters are left
-        check_gradients(fuse, lambda: fuse(Tensor(X), Tensor(Y)))
+    if name == "mult":  # its many parameters are held to PyTorch's gradients in test_fusion_goldens.py
+        gradcheck(fuse, X[:2], Y[:2], eps=1e-4)
         return
     check_gradients(fuse, fuse, X, Y)
 
