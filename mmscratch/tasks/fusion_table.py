@@ -4,8 +4,8 @@
 
 The worlds (``data.regimes``) have two short sequences that are not aligned, and a label that both tell
 (redundant), the first alone (unique), their sum (additive), or neither alone (synergy: XOR). Every method is
-trained alike, with modalities left out at random (modality dropout), and judged three times: with both, without
-the first, without the second. Beside them stand
+trained alike, with modalities left out at random (modality dropout), and judged three times: with both,
+without the first, without the second. Beside them stand
 
     Bayes' rule      the exact posterior: no method can be right more often, but for luck
     mean posterior   the mean of the two exact posteriors: what averaging decisions can reach at best
