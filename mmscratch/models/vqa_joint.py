@@ -6,7 +6,8 @@ import numpy as np
 
 from .. import nn, ops
 from ..tensor import tensor
-from .vqa_bilinear import BILINEAR
+from .fusion.bilinear import BILINEAR
+from .fusion.film import FiLM
 from .vqa_questions import QUESTIONS
 
 __all__ = ["FUSIONS", "POOLS", "AnswerHead", "Concat", "FiLM", "JointEmbedding", "PictureCNN", "Product"]
@@ -95,23 +96,6 @@ class Concat(nn.Module):
 
     def forward(self, v, q):
         return self.join(ops.concatenate([v, q], axis=1))
-
-
-class FiLM(nn.Module):
-    """The question scales and shifts what is made of the picture (Perez et al., 2018, eq. 2).
-
-    Forward    h = relu((1 + γ) ⊙ (W v + b) + β),  [γ; β] = U q + c
-    Shapes     v (M, D), q (M, E) → h (M, H)
-    Note       1 + γ: at the start the picture passes through
-    """
-
-    def __init__(self, picture, question, hidden, generator=None):
-        self.v = nn.Linear(picture, hidden, generator=generator)
-        self.q = nn.Linear(question, 2 * hidden, generator=generator)
-
-    def forward(self, v, q):
-        gamma, beta = ops.chunk(self.q(q), chunks=2, axis=1)
-        return ops.relu((gamma + 1) * self.v(v) + beta)
 
 
 FUSIONS = {"product": Product, "concat": Concat, "film": FiLM, **BILINEAR}

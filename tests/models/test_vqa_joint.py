@@ -7,6 +7,7 @@ import pytest
 
 from mmscratch import ops
 from mmscratch.models import vqa_joint, vqa_questions
+from mmscratch.models.fusion import film
 from mmscratch.models.vqa_joint import AnswerHead, FiLM, JointEmbedding, PictureCNN
 from mmscratch.models.vqa_questions import BagOfWords, LSTMQuestions, QuestionBatch
 from mmscratch.random import Generator
@@ -69,7 +70,8 @@ def test_a_seeded_fault_is_caught(monkeypatch, fault):
         def __getattr__(self, other):
             return wrong if other == name else getattr(REAL, other)
 
-    monkeypatch.setattr(vqa_joint, "ops", Faulty())
+    for module in (vqa_joint, film):
+        monkeypatch.setattr(module, "ops", Faulty())
     with pytest.raises((AssertionError, ValueError)):
         check(variant)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mmscratch.gradcheck import gradcheck
-from mmscratch.models.vqa_bilinear import MCB, MLB, MUTAN, circular_convolution, count_sketch_matrix
+from mmscratch.models.fusion.bilinear import MCB, MLB, MUTAN, circular_convolution, count_sketch_matrix
 from mmscratch.random import Generator
 from mmscratch.tensor import Tensor
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import nn, ops
-from ..autograd import primitive
-from ..nn.module import Buffer
+from ... import nn, ops
+from ...autograd import primitive
+from ...nn.module import Buffer
 
 __all__ = ["BILINEAR", "MCB", "MLB", "MUTAN", "circular_convolution", "count_sketch_matrix"]
 
