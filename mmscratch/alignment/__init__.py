@@ -3,14 +3,14 @@
 Explicit, where the alignment itself is sought:
 
     lexicon      rules of a knowledge base: "red" is an interval of hues            and of shape tests
-    dtw          dynamic time warping, the cheapest monotone path                   Sakoe & Chiba, 1978
-    soft_dtw     the same with a soft minimum, so with a gradient                   Cuturi & Blondel, 2017
+    warping      dynamic time warping, the cheapest monotone path                   Sakoe & Chiba, 1978
+    soft_warping the same with a soft minimum, so with a gradient                   Cuturi & Blondel, 2017
     ctc          all monotone labellings of frames: loss, decoding, forced paths    Graves et al., 2006
 
 Implicit, where it is a latent by-product of something else that is learnt:
 
     ibm1         words as translations of attributes, by EM                         Brown et al., 1993
-    sinkhorn     entropic optimal transport                                         Cuturi, 2013
+    transport    entropic optimal transport                                         Cuturi, 2013
     fragments    parts of pictures and sentences that score their pair              Karpathy et al., 2014
     attention    weights that a trained model looks with, as an alignment           (an adapter)
 
@@ -26,6 +26,10 @@ _HOME = {
     "grouped": "links",
     "links_above": "links",
     "normalised": "links",
+    "Plan": "transport",
+    "sinkhorn": "transport",
+    "sinkhorn_cost": "transport",
     "symmetrised": "links",
+    "with_null": "transport",
 }
 __all__, __getattr__, __dir__ = names(globals(), _HOME)

@@ -5,8 +5,8 @@ Mercer, 1993, §4.2).
     f_1 … f_J    the words of the other side
     a_j          which e_i the word f_j comes from: hidden
 
-Every f_j picks its a_j uniformly, then the word from t(· | e_{a_j}); so the sum over all (I + 1)^J alignments is
-a product of J small sums:
+Every f_j picks its a_j uniformly, then the word from t(· | e_{a_j}); so the sum over all (I + 1)^J alignments
+is a product of J small sums:
 
     P(f, a | e) = ε / (I + 1)^J · Π_j t(f_j | e_{a_j})
     P(f | e)    = ε / (I + 1)^J · Π_j Σ_i t(f_j | e_i)

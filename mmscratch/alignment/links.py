@@ -34,7 +34,8 @@ def grouped(weights, owner, groups):
     weights, owner = np.asarray(weights, np.float64), np.asarray(owner)
     if weights.ndim != 2 or owner.shape != weights.shape[1:] or (owner >= groups).any():
         raise ValueError(
-            f"grouped: expected weights (J, K) and owner (K,) below {groups}, got {weights.shape}, {owner.shape}"
+            f"grouped: expected weights (J, K) and owner (K,) below {groups}, got {weights.shape} and "
+            f"{owner.shape}"
         )
     out = np.zeros((len(weights), groups))
     for k in np.flatnonzero(owner >= 0):

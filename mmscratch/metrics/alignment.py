@@ -1,8 +1,8 @@
 """Links between two sequences judged against the truth: alignment error rate, precision, recall, pointing.
 
-Och & Ney (2000; 2003) let the truth have two kinds of links: S, the sure ones, which must be
-found, and P ⊇ S, the possible ones, which may be. A word of a phrase that fits two objects has no sure link and
-two possible ones.
+Och & Ney (2000; 2003) let the truth have two kinds of links: S, the sure ones, which must be found, and
+P ⊇ S, the possible ones, which may be. A word of a phrase that fits two objects has no sure link and two
+possible ones.
 
     precision = |A ∩ P| / |A|      recall = |A ∩ S| / |S|      AER = 1 − (|A ∩ S| + |A ∩ P|) / (|A| + |S|)
 

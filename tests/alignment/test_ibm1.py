@@ -21,14 +21,14 @@ def random_corpus(seed, n=30):
 
 @pytest.mark.parametrize("null", [True, False])
 def test_likelihood_and_posterior_are_those_of_all_alignments(null):
-    """P(f | e) = Σ_a (I + 1)^−J Π t(f_j | e_{a_j}) over all (I + 1)^J a, and each P(a_j = i | f, e) its share."""
+    """P(f | e) = Σ_a (I + 1)^−J Π t(f_j | e_{a_j}) over all a, and each P(a_j = i | f, e) its share."""
     model = IBM1(null).fit(*random_corpus(0), iterations=3)
     source, target = [0, 1, 1], [2, 3, 2, 5]
     rows = ([0] if null else []) + [model.source_index[e] + null for e in source]
     columns = [model.target_index[f] for f in target]
     posterior, total = np.zeros((len(target), len(rows))), 0.0
     for a in itertools.product(range(len(rows)), repeat=len(target)):
-        p = np.prod([model.t[rows[i], l] / len(rows) for i, l in zip(a, columns, strict=True)])
+        p = np.prod([model.t[rows[i], k] / len(rows) for i, k in zip(a, columns, strict=True)])
         total += p
         posterior[np.arange(len(target)), list(a)] += p
     assert model.log_probability(source, target) == pytest.approx(np.log(total), abs=1e-12)
