@@ -23,12 +23,21 @@ from ..lazy import names
 
 _HOME = {
     "IBM1": "ibm1",
+    "STEPS": "warping",
+    "Warp": "warping",
+    "band": "warping",
+    "dtw": "warping",
     "grouped": "links",
     "links_above": "links",
     "normalised": "links",
+    "parallelogram": "warping",
+    "path_links": "warping",
     "Plan": "transport",
     "sinkhorn": "transport",
     "sinkhorn_cost": "transport",
+    "soft_alignment": "soft_warping",
+    "soft_dtw": "soft_warping",
+    "squared_distances": "warping",
     "symmetrised": "links",
     "with_null": "transport",
 }
