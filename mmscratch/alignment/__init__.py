@@ -22,6 +22,9 @@ them, and ``metrics.alignment`` judges all on one scale.
 from ..lazy import names
 
 _HOME = {
+    "Fragments": "fragments",
+    "KNOWLEDGE": "lexicon",
+    "Lexicon": "lexicon",
     "IBM1": "ibm1",
     "STEPS": "warping",
     "Warp": "warping",
@@ -33,18 +36,24 @@ _HOME = {
     "ctc_prefix_beam": "ctc",
     "dtw": "warping",
     "forced_alignment": "ctc",
+    "fragment_loss": "fragments",
+    "fragment_scores": "fragments",
     "grouped": "links",
     "links_above": "links",
+    "map_weights": "attention",
+    "measured": "lexicon",
     "normalised": "links",
     "parallelogram": "warping",
     "path_links": "warping",
     "Plan": "transport",
     "sinkhorn": "transport",
     "sinkhorn_cost": "transport",
+    "ranking_loss": "fragments",
     "soft_alignment": "soft_warping",
     "soft_dtw": "soft_warping",
     "squared_distances": "warping",
     "symmetrised": "links",
     "with_null": "transport",
+    "word_weights": "fragments",
 }
 __all__, __getattr__, __dir__ = names(globals(), _HOME)
