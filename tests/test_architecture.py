@@ -27,6 +27,7 @@ STOREYS = {
     "mmscratch.nn": 4,
     "mmscratch.optim": 4,
     "mmscratch.train": 4,
+    "mmscratch.alignment": 5,
     "mmscratch.decoding": 5,
     "mmscratch.representations": 5,
     "mmscratch.models": 6,
