@@ -29,6 +29,7 @@ STOREYS = {
     "mmscratch.train": 4,
     "mmscratch.decoding": 5,
     "mmscratch.representations": 5,
+    "mmscratch.explain": 6,
     "mmscratch.models": 6,
     "mmscratch.ranking": 6,
     "mmscratch.search": 6,
