@@ -23,6 +23,14 @@ from ..lazy import names
 
 _HOME = {
     "IntegratedGradients": "integrated",
+    "enlarge": "gradcam",
+    "grad_cam": "gradcam",
+    "guided_backpropagation": "gradcam",
+    "guided_grad_cam": "gradcam",
+    "modality_shapley": "shapley",
+    "occlusion": "occlude",
+    "shapley_values": "shapley",
+    "shares": "shapley",
     "gradients": "tape",
     "integrated_gradients": "integrated",
     "intercept": "tape",

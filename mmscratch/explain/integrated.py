@@ -81,7 +81,8 @@ def _baselines(title, baseline, xs):
             found.append(np.broadcast_to(start, x.shape))
         except ValueError:
             raise ValueError(
-                f"{title}: baseline: expected a shape that broadcasts to the input's {x.shape}, got {start.shape}"
+                f"{title}: baseline: expected a shape that broadcasts to the input's {x.shape}, got "
+                f"{start.shape}"
             ) from None
     return found
 

@@ -77,7 +77,7 @@ def score(title, function, inputs, context=(), count=None):
     count = len(inputs[0]) if count is None else count
     found = function(*inputs, *context)
     if not isinstance(found, Tensor) or tuple(found.shape) != (count,):
-        came = f"shape {tuple(found.shape)}" if hasattr(found, "shape") else type(found).__name__
+        came = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
         raise ValueError(
             f"{title}: function: expected a tensor of shape ({count},), one score each, got {came}"
         )
@@ -93,8 +93,8 @@ def score_on_tape(title, function, inputs, context=(), count=None):
         found = score(title, function, inputs, context, count)
     if not found.requires_grad:
         raise ValueError(
-            f"{title}: function: its scores have no gradient; compute them from the tensors it is given, with "
-            "operations of ops and nn"
+            f"{title}: function: its scores have no gradient; compute them from the tensors it is given, "
+            "with operations of ops and nn"
         )
     return found
 
