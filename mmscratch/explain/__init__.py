@@ -22,6 +22,12 @@ al., 2018).
 from ..lazy import names
 
 _HOME = {
+    "attention_relevance": "rollout",
+    "attention_rollout": "rollout",
+    "class_map": "rollout",
+    "gradient_attention": "rollout",
+    "roll_out": "rollout",
+    "watch_attention": "rollout",
     "IntegratedGradients": "integrated",
     "enlarge": "gradcam",
     "grad_cam": "gradcam",
