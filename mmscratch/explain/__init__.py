@@ -22,6 +22,12 @@ al., 2018).
 from ..lazy import names
 
 _HOME = {
+    "Cost": "counting",
+    "ModalityGap": "gap",
+    "cost": "counting",
+    "mean_cosine": "gap",
+    "modality_gap": "gap",
+    "shift_towards": "gap",
     "attention_relevance": "rollout",
     "attention_rollout": "rollout",
     "class_map": "rollout",
