@@ -1,8 +1,8 @@
 """What a model costs: parameters, floating-point operations, memory; counted on the tape, not estimated.
 
-A step knows its operation and not its shapes. But a walk backwards shows them all: the gradient that comes to
-a step has the shape of its result, the gradients that leave it the shapes of its inputs. So one backward pass,
-in which every step writes down what passes, counts whatever was computed, in layers or between them.
+A step knows its operation and not its shapes. But a walk backwards shows them all: the gradient that comes
+to a step has the shape of its result, the gradients that leave it the shapes of its inputs. So one backward
+pass, in which every step writes down what passes, counts whatever was computed, in layers or between them.
 """
 
 import math

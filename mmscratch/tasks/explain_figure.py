@@ -15,7 +15,7 @@ __all__ = ["explain_figure"]
 
 
 def explain_figure(path, asked, index=0):
-    """The picture with its true mask, then each method's map: of the trained network, below of random weights.
+    """The picture with its true mask, then each method's map, of the trained network and of random weights.
 
     The other objects of the same picture are the distractors; the outline is the mask of the one asked for.
     """
