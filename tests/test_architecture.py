@@ -30,6 +30,7 @@ STOREYS = {
     "mmscratch.alignment": 5,
     "mmscratch.decoding": 5,
     "mmscratch.representations": 5,
+    "mmscratch.explain": 6,
     "mmscratch.models": 6,
     "mmscratch.ranking": 6,
     "mmscratch.search": 6,

@@ -11,8 +11,8 @@ __all__ = ["AdditiveAttention", "DotAttention", "MultiheadAttention"]
 
 
 def _attend(module, query, key, value, mask, causal, scale):
-    """ops.attention, with dropout on the probabilities when the module trains → output, probability."""
-    output, probability = ops.attention(query, key, value, mask, causal=causal, scale=scale)
+    """The module's rule, with dropout on the probabilities when it trains → output, probability."""
+    output, probability = module.rule(query, key, value, mask, causal=causal, scale=scale)
     return _dropped(module, output, probability, value), probability
 
 
@@ -33,6 +33,8 @@ class DotAttention(Module):
 
     mask: bool, True takes part (as in ``ops.attention``); or float, added to the scores.
     """
+
+    rule = staticmethod(ops.attention)
 
     def __init__(self, scale=None, dropout=0.0, *, generator=None):
         self.scale, self.generator = scale, generator
@@ -99,8 +101,11 @@ class MultiheadAttention(Module):
 
     The masks are PyTorch's, so True *hides* here: key_padding_mask (B, Lk), attn_mask (Lq, Lk) or
     (B·G, Lq, Lk); a float mask is added to the scores. ``is_causal``: query i sees keys j ≤ i (no mask
-    needs to be given with it). A query that sees no key gets zeros from the heads.
+    needs to be given with it). A query that sees no key gets zeros from the heads. Who wants to look at the
+    weights of every head puts another ``rule`` in the place of ``ops.attention`` (``explain.rollout``).
     """
+
+    rule = staticmethod(ops.attention)
 
     def __init__(self, embed_dim, num_heads, dropout=0.0, bias=True, kdim=None, vdim=None, batch_first=False,
                  *, generator=None):  # fmt: skip
