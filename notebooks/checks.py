@@ -1087,3 +1087,107 @@ def ceiling_of(ask):
     _require(not _close(got, (1 / truth.sum(0)).sum()), "the mean over the captions, not the sum")
     _require(not _close(got, (truth.sum(0) == 1).mean()), "who guesses among m is right with 1/m, not never")
     _require(_close(got, (1 / truth.sum(0)).mean()), "not the mean of 1/m over the captions")
+
+
+# ── lesson 14 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("A vector of zeros; add sign[i] · x[i] in drawer place[i], for every i: np.add.at does it.")
+def sketched(ask):
+    x, place = np.array([1.0, 2.0, 3.0, -4.0, 0.5]), np.array([2, 0, 2, 5, 0])
+    sign = np.array([1.0, -1.0, -1.0, -1.0, -1.0])
+    got = _array("sketched", ask(x.copy(), place.copy(), sign.copy(), 6), (6,))
+
+    def filled(values):
+        found = np.zeros(6)
+        np.add.at(found, place, values)
+        return found
+
+    lost = np.zeros(6)
+    lost[place] = sign * x
+    alone = np.zeros(6)
+    alone[place] += sign * x
+    _require(not _close(got, lost) and not _close(got, alone),
+             "two indices share a drawer, and one of them is lost: a sum is wanted (np.add.at)")  # fmt: skip
+    _require(not _close(got, filled(x)), "the signs are missing")
+    _require(not _close(got, filled(sign)), "these are the signs alone: times x")
+    _require(not _close(got, filled(np.abs(x))), "a sign is a factor of x, not its absolute value")
+    _require(_close(got, filled(sign * x)), f"expected {filled(sign * x)}, got {got}")
+
+
+@exercise("a = tanh(V v); back from h = a ⊙ b: times g, times b, times the slope of tanh, then through V.")
+def reaches_picture(ask):
+    random = np.random.default_rng(14)
+    V, v, b, g = (
+        random.normal(size=(3, 5)),
+        random.normal(size=5),
+        random.normal(size=3),
+        random.normal(size=3),
+    )
+    got = _array("reaches_picture", ask(V.copy(), v.copy(), b.copy(), g.copy()), (5,))
+    a = np.tanh(V @ v)
+    right = V.T @ (g * b * (1 - a**2))
+    _require(not _close(got, V.T @ (g * b)), "tanh has a slope: 1 − a²")
+    _require(not _close(got, V.T @ (g * (1 - a**2))), "h = a ⊙ b: the question's factor b is missing")
+    _require(not _close(got, V.T @ (g * a * (1 - b**2))), "this is the way to the question, with V")
+    _require(not _close(got, V.T @ (b * (1 - a**2))), "g comes from above, and is missing")
+    _require(not _close(got, V.T @ (g * b * (1 - a))), "the slope of tanh is 1 − a², not 1 − a")
+    _require(not _close(got, V.T @ (g * b * a * (1 - a))), "a(1 − a) is the slope of the sigmoid")
+    _require(_close(got, right), "not the gradient of Σ g ⊙ tanh(V v) ⊙ b")
+
+
+@exercise("Gather the training answers of each wording; say the commonest; compare with the new answers.")
+def blind_line(ask):
+    asked = [
+        "what?",
+        "what?",
+        "what?",
+        "is it?",
+        "is it?",
+        "is it?",
+        "is it?",
+        "what?",
+        "who?",
+        "who?",
+        "who?",
+    ]
+    said = ["red", "red", "blue", "no", "no", "yes", "no", "blue", "me", "me", "me"]
+    asked, said = asked + ["what?"], said + ["red"]
+    new = ["what?", "what?", "is it?", "is it?", "is it?", "who?", "whose?", "whose?", "what?", "what?"]
+    true = ["blue", "red", "yes", "yes", "no", "me", "red", "no", "blue", "blue"]
+    got = ask(list(asked), list(said), list(new), list(true))
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one share is asked for")
+    _require(got <= 1, "a share is asked for, not a number of questions")
+    majority = max(said, key=said.count)
+    _require(not _close(got, np.mean([majority == t for t in true])),
+             "this is the majority line: one answer for all; each wording has its own")  # fmt: skip
+
+    def line(questions, answers, rest):
+        by = {}
+        for q, a in zip(questions, answers, strict=True):
+            by.setdefault(q, []).append(a)
+        return np.mean([(max(by[q], key=by[q].count) if q in by else rest) == t
+                        for q, t in zip(new, true, strict=True)])  # fmt: skip
+
+    _require(
+        not _close(got, line(new, true, None)),
+        "count on the training questions, not on those that are judged",
+    )
+    _require(
+        not _close(got, line(asked, said, None)), "a wording that is new gets the commonest training answer"
+    )
+    _require(_close(got, line(asked, said, majority)), f"here it is {line(asked, said, majority)}, not {got}")
+
+
+@exercise("Leave each person out: n times there are n − 1 left who gave it, people − n times n.")
+def left_out(ask):
+    got = [ask(n) for n in range(11)]
+    _require(None not in got, "it gives None: is there a return?")
+    right = [0, 0.3, 0.6, 0.9, *[1.0] * 7]
+    _require(not _close(got, [min(1, n / 3) for n in range(11)]), "min(1, n/3) leaves nobody out")
+    _require(not _close(got, [max(0, min(1, (n - 1) / 3)) for n in range(11)]),
+             "only those who gave the answer have n − 1 others; for the rest it is n")  # fmt: skip
+    _require(max(got) <= 1 + 1e-9, "each set gives at most 1: the minimum is inside the mean")
+    _require(_close(got, right), f"of ten people: 0, .3, .6, .9, 1, …, not {np.round(got[:5], 3)}")
+    for n, people, value in ((1, 5, 4 / 15), (2, 4, 0.5), (3, 6, 5 / 6)):
+        _require(_close(ask(n, people), value),
+                 f"min(1, .3 n) is right for ten people only; {n} of {people} is {value:.3f}")  # fmt: skip

@@ -330,6 +330,19 @@ def worst(S, m, of=lambda v: v.max(1).sum(), out=-np.inf, least=0):
     return of(np.maximum(over, least))
 
 
+def drawers(place, values, d):
+    found = np.zeros(d)
+    np.add.at(found, place, values)
+    return found
+
+
+def answered(questions, answers, new, true, rest=None):
+    by = {q: [a for p, a in zip(questions, answers, strict=True) if p == q] for q in questions}
+    rest = max(answers, key=answers.count) if rest is None else rest
+    said = [max(by[q], key=by[q].count) if q in by else rest for q in new]
+    return np.array([a == t for a, t in zip(said, true, strict=True)])
+
+
 WRONG = {
     "clipped": [
         lambda c, rs: len(c),
@@ -727,6 +740,38 @@ WRONG = {
         lambda t: (1 / t.sum(0)).sum(),
         lambda t: (t.sum(0) == 1).mean(),
         lambda t: 1 / t.sum(0),
+    ],
+    "sketched": [
+        lambda x, place, sign, d: drawers(place, x, d),
+        lambda x, place, sign, d: drawers(place, np.abs(x), d),
+        lambda x, place, sign, d: drawers(place, sign, d),
+        lambda x, place, sign, d: np.eye(d)[place][-1] * (sign * x)[-1] + np.eye(d)[5] * 4,
+        lambda x, place, sign, d: lost_rows((sign * x)[:, None], place, d)[:, 0],
+        lambda x, place, sign, d: sign * x,
+    ],
+    "reaches_picture": [
+        lambda V, v, b, g: V.T @ (g * b),
+        lambda V, v, b, g: V.T @ (g * (1 - np.tanh(V @ v) ** 2)),
+        lambda V, v, b, g: V.T @ (b * (1 - np.tanh(V @ v) ** 2)),
+        lambda V, v, b, g: V.T @ (g * b * (1 - np.tanh(V @ v))),
+        lambda V, v, b, g: V.T @ (g * np.tanh(V @ v) * (1 - b**2)),
+        lambda V, v, b, g: V @ v * g * b,
+    ],
+    "blind_line": [
+        lambda q, a, new, true: np.mean([max(a, key=a.count) == t for t in true]),
+        lambda q, a, new, true: answered(new, true, new, true).mean(),
+        lambda q, a, new, true: answered(q, a, new, true, "").mean(),
+        lambda q, a, new, true: answered(q, a, new, true).sum(),
+        lambda q, a, new, true: answered(q, a, new, true),
+        lambda q, a, new, true: answered(q, a, q, a).mean(),
+    ],
+    "left_out": [
+        lambda n, people=10: min(1, n / 3),
+        lambda n, people=10: max(0, min(1, (n - 1) / 3)),
+        lambda n, people=10: min(1, 0.3 * n),
+        lambda n, people=10: (n * (n - 1) / 3 + (people - n) * n / 3) / people,
+        lambda n, people=10: n / people,
+        lambda n, people=10: None,
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip
