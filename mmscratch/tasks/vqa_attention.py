@@ -88,10 +88,9 @@ def question_figure(path, image, words, maps, joint=None, title="", answer=""):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    rows = [("glimpse {}", maps)] if joint is None else [("glimpse {}", maps), ("{}", joint)]
-    columns = max(1 + len(maps), 0 if joint is None else len(words))
+    rows, columns = (1, 1 + len(maps)) if joint is None else (2, max(1 + len(maps), len(words)))
     figure, axes = plt.subplots(
-        len(rows), columns, figsize=(1.3 * columns, 1.65 * len(rows) + 0.45), squeeze=False, dpi=120
+        rows, columns, figsize=(1.3 * columns, 1.65 * rows + 0.45), squeeze=False, dpi=120
     )
     for axis in axes.flat:
         axis.axis("off")
