@@ -14,7 +14,8 @@ from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.tasks import vqa
 from mmscratch.tasks.run import RunError
 from mmscratch.tasks.vqa_data import Asked, load
-from mmscratch.tasks.vqa_program import ProgramBatches, detected_rows
+from mmscratch.tasks.vqa_features import detected_rows
+from mmscratch.tasks.vqa_program import ProgramBatches
 
 DATA = "scenes:questions=240"
 
