@@ -6,7 +6,9 @@ Of each question of the scenes, the objects that its program looks at; questions
 cross", and there is none) are left out. Pointing game, mass inside and IoU of equal area, each beside its
 chance, that of a map that knows nothing; of the mean over a model's glimpses and of each of them.
 
-A glimpse whose question names two objects may rest on one: it points well and covers half of the mask.
+A cell is seldom covered by its object: no map over cells points better than "at most", which looks at the
+cell that has most of it. A glimpse whose question names two objects may rest on one: it points well, and has
+half of the mask.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ..metrics.attention import attention_scores
 from ..tensor import Tensor
 from ..train import CheckpointError
 from .run import Run, RunError
-from .vqa_data import Asked, load, words_of
+from .vqa_data import load, words_of
 
 __all__ = ["attention_figures", "maps_of", "question_figure", "main"]
 
@@ -62,8 +64,10 @@ def attention_figures(model, asked, most=2000):
         for m in chosen
     ])  # fmt: skip
     maps = maps_of(model, asked, chosen)
-    figures = attention_scores(maps.mean(1), masks, "area")
-    found = {f"attention: {name}": value for name, value in figures.items()}
+    found = {f"attention: {k}": v for k, v in attention_scores(maps.mean(1), masks, "area").items()}
+    side = maps.shape[2]
+    inside = masks.reshape(len(masks), side, masks.shape[1] // side, side, -1).mean((2, 4))
+    found["attention: pointing, at most"] = float(inside.max((1, 2)).mean())
     if maps.shape[1] > 1:
         for g in range(maps.shape[1]):
             found |= {
@@ -85,10 +89,9 @@ def question_figure(path, image, words, maps, joint=None, title="", answer=""):
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    rows = [("glimpse {}", maps)] if joint is None else [("glimpse {}", maps), ("{}", joint)]
-    columns = max(1 + len(maps), 0 if joint is None else len(words))
+    rows, columns = (1, 1 + len(maps)) if joint is None else (2, max(1 + len(maps), len(words)))
     figure, axes = plt.subplots(
-        len(rows), columns, figsize=(1.3 * columns, 1.65 * len(rows) + 0.45), squeeze=False, dpi=120
+        rows, columns, figsize=(1.3 * columns, 1.65 * rows + 0.45), squeeze=False, dpi=120
     )
     for axis in axes.flat:
         axis.axis("off")
@@ -119,11 +122,11 @@ def _shade(axis, image, look, top=None):
 def draw(run, path, split="val", number=None):
     """The figure of one question of a run's data; ``number`` None: the first about a relation of two things
     that is answered right."""
-    from .vqa import load_model
+    from .vqa import asked_of, load_model, settings_of
     from .vqa_judge import answers_of
 
     model, vocabulary, answers, _ = load_model(run)
-    asked = Asked(load(run.data, split), vocabulary, answers)
+    asked = asked_of(settings_of(run), load(run.data, split), vocabulary, answers)
     if not hasattr(model, "attention"):
         raise RunError(run.folder, f"is of model={run.settings['model']}, which does not attend")
     said = answers_of(model, asked)

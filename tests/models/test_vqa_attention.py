@@ -17,8 +17,8 @@ QUESTIONS = QuestionBatch.of([[4, 5, 4, 8], [6, 7], [5]], [0, 2, 1, 0, 2])
 IMAGE_OF = np.array([0, 0, 1, 2, 2])
 SIZES = {"channels": (3, 4, 5, 5), "hidden": 6}
 MODELS = {
-    "san": lambda: StackedAttention(9, 4, generator=Generator(0), hops=3, **SIZES),
-    "glimpses": lambda: Glimpses(9, 4, generator=Generator(1), glimpses=3, **SIZES),
+    "san": lambda: StackedAttention(9, 4, "bow", generator=Generator(0), hops=3, **SIZES),
+    "glimpses": lambda: Glimpses(9, 4, question="bow", generator=Generator(1), glimpses=3, **SIZES),
     "words": lambda: WordGlimpses(9, 4, generator=Generator(2), glimpses=3, **SIZES),
 }
 IMAGES = RANDOM.random((3, 3, 16, 24))
