@@ -14,7 +14,7 @@ RELATIONS = "relate", "query_relation"
 """The families that are about where two things lie: is it left of …, on which side of …"""
 CONTROLS = "chance", "question-only", "image-only"
 ALL = "all"
-WIDTH = 13
+WIDTH = 15
 
 
 def blind(trained, checked):
