@@ -163,5 +163,5 @@ def test_the_figure_is_written(tmp_path):
     maps, joint = np.full((2, 8, 8), 1 / 64), np.full((5, 8, 8), 1 / 320)
     for k, words in enumerate((None, joint)):
         path = tmp_path / f"{k}.png"
-        found = question_figure(path, image, list("abcde"), maps, words, "a b c d e", "yes (right)")
+        found = question_figure(path, image, list("abcde"), maps, words, "a b c d e", "yes", True)
         assert pathlib.Path(found) == path and path.stat().st_size > 3000
