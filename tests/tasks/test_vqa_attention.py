@@ -49,7 +49,7 @@ def test_who_looks_at_the_objects_scores_and_who_looks_anywhere_gets_chance(aske
     found = attention_figures(Oracle(asked), asked)
     assert found["attention: maps"] == len(Oracle(asked).chosen) > 50
     most = found["attention: pointing, at most"]
-    assert 0.8 * most < found["attention: pointing"] <= most < 1 and found["attention: IoU"] > 0.5
+    assert 0.8 * most < found["attention: pointing"] <= most < 1 and found["attention: IoU"] > 0.45
     assert found["attention: mass inside"] > 4 * found["attention: mass inside, chance"]
     blind = attention_figures(Oracle(asked, aside=1.0), asked)
     for name in ("pointing", "IoU", "mass inside"):
