@@ -50,8 +50,8 @@ def maps_of(model, asked, chosen, batch_size=250):
 def attention_figures(model, asked, most=2000):
     """{"attention: pointing", "attention: pointing, chance", …, "attention: pointing, glimpse 1", …}.
 
-    Empty of models that do not attend, or to rows of objects instead of cells, and where it is not known which
-    objects decide. Scored are the first ``most`` questions that have such objects.
+    Empty of models that do not attend, or to rows of objects instead of cells, and where it is not known
+    which objects decide. Scored are the first ``most`` questions that have such objects.
     """
     questions = asked.questions
     rows = asked.grids is not None and asked.grids.ndim == 3
