@@ -1,8 +1,8 @@
 """A training step of a model of visual questions, as ``mmscratch train vqa`` runs it, beside a twin in torch.
 
-Our side is the task's own model, batches and loss under ``train.fit``, one step a call: convolutions, the LSTM
-over the question's words, two FiLM blocks, the loss, gradients, clipping, Adam, the schedule. The batch is
-made beforehand on both sides, and is the same at every call.
+Our side is the task's own model, batches and loss under ``train.fit``, one step a call: convolutions, the
+LSTM over the question's words, two FiLM blocks, the loss, gradients, clipping, Adam, the schedule. The batch
+is made beforehand on both sides, and is the same at every call.
 """
 
 import functools

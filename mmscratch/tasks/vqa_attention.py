@@ -25,6 +25,7 @@ from ..data.errors import DataError
 from ..metrics.attention import attention_scores
 from ..tensor import Tensor
 from ..train import CheckpointError
+from .figures import COLOURS
 from .run import Run, RunError
 from .vqa_data import load, words_of
 
@@ -49,8 +50,8 @@ def maps_of(model, asked, chosen, batch_size=250):
 def attention_figures(model, asked, most=2000):
     """{"attention: pointing", "attention: pointing, chance", …, "attention: pointing, glimpse 1", …}.
 
-    Empty of models that do not attend, or to rows of objects instead of cells, and where it is not known which
-    objects decide. Scored are the first ``most`` questions that have such objects.
+    Empty of models that do not attend, or to rows of objects instead of cells, and where it is not known
+    which objects decide. Scored are the first ``most`` questions that have such objects.
     """
     questions = asked.questions
     rows = asked.grids is not None and asked.grids.ndim == 3
@@ -78,8 +79,10 @@ def attention_figures(model, asked, most=2000):
     return found
 
 
-def question_figure(path, image, words, maps, joint=None, title="", answer=""):
+def question_figure(path, image, words, maps, joint=None, title="", answer="", right=None):
     """One question about one picture: where each glimpse looked, and which word looked where.
+
+    The answer stands over the picture, green where it is right and red where it is wrong (None: black).
 
     Shapes     image (H, W, 3) uint8; words: T strings; maps (G, g, g); joint (T, g, g), or None of a model
                that asks with the whole question
@@ -96,7 +99,8 @@ def question_figure(path, image, words, maps, joint=None, title="", answer=""):
     for axis in axes.flat:
         axis.axis("off")
     axes[0][0].imshow(image)
-    axes[0][0].set_title(answer, fontsize=10, pad=3)
+    colour = "k" if right is None else COLOURS["true" if right else "false"]
+    axes[0][0].set_title(answer, fontsize=11, pad=3, color=colour)
     for axis, look, k in zip(axes[0][1:], maps, range(1, len(maps) + 1), strict=False):
         _shade(axis, image, look)
         axis.set_title(f"glimpse {k}", fontsize=9, pad=3)
@@ -114,7 +118,7 @@ def question_figure(path, image, words, maps, joint=None, title="", answer=""):
 def _shade(axis, image, look, top=None):
     axis.imshow(image)
     shade = np.zeros((*look.shape, 4))
-    shade[..., 3] = 0.85 * (1 - np.clip(look / max(look.max() if top is None else top, 1e-9), 0, 1))
+    shade[..., 3] = 0.75 * (1 - np.clip(look / max(look.max() if top is None else top, 1e-9), 0, 1))
     size = (-0.5, image.shape[1] - 0.5, image.shape[0] - 0.5, -0.5)
     axis.imshow(shade, extent=size, interpolation="bilinear")
 
@@ -141,9 +145,9 @@ def draw(run, path, split="val", number=None):
     joint = model.words_by_cells(shown, batch, place)
     joint = None if joint is None else joint[0].reshape(-1, *maps.shape[1:])
     question = asked.questions.questions[number]
-    answer = f"{answers[said[number]]} ({'right' if said[number] == asked.target[number] else 'wrong'})"
+    answer, right = answers[said[number]], said[number] == asked.target[number]
     image = np.asarray(asked.images[picture])[0]
-    return question_figure(path, image, words_of(question), maps, joint, question, answer)
+    return question_figure(path, image, words_of(question), maps, joint, question, answer, right)
 
 
 def main(arguments=None) -> int:

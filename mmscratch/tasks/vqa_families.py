@@ -14,7 +14,7 @@ RELATIONS = "relate", "query_relation"
 """The families that are about where two things lie: is it left of …, on which side of …"""
 CONTROLS = "chance", "question-only", "image-only"
 ALL = "all"
-WIDTH = 13
+WIDTH = 15
 
 
 def blind(trained, checked):
@@ -154,7 +154,7 @@ def draw_families(path, splits):
                 y = 100 * controls[family][control]
                 label = control if i == 0 else None
                 axis.plot([i - 0.45, i + 0.45], [y, y], style, color="k", linewidth=1.6, label=label)
-        axis.set_xticks(x, [f.replace("_", " ") for f in families])
+        axis.set_xticks(x, [f.replace("_", "\n") for f in families])
         axis.set_ylim(0, 101)
         axis.set_xlim(-0.5, len(families) - 0.5)
         axis.set_ylabel("right, %")
