@@ -1,0 +1,30 @@
+"""Tables: ``table NAME``, each made anew from its seeds with its controls beside it."""
+
+import argparse
+import importlib
+
+__all__ = ["TABLES", "add"]
+
+TABLES = {
+    "fusion": ("fusion_table", "which fusion learns which kind of world: methods × regimes × seeds"),
+}
+"""Name → (module of ``tasks`` with a ``main``, what it shows). Options go on to that module."""
+
+
+def add(command):
+    """Their options."""
+    shown = "\n".join(f"  {name:12} {text}" for name, (_, text) in TABLES.items())
+    p = command(
+        "table",
+        _table,
+        "regenerate a table of results, with seeds and controls",
+        "table fusion --seeds 1 --figure fusion.png\n\ntables:\n"
+        f"{shown}\n\nmmscratch table NAME --help tells a table's own options",
+    )
+    p.add_argument("name", metavar="NAME", choices=list(TABLES), help=" | ".join(TABLES))
+    p.add_argument("options", nargs=argparse.REMAINDER, metavar="…", help="the table's own options")
+
+
+def _table(args):
+    module = importlib.import_module(f"..tasks.{TABLES[args.name][0]}", __package__)
+    return module.main(args.options)
