@@ -1,4 +1,4 @@
-"""Tables of results, each with its seeds and controls: ``mmscratch table NAME``."""
+"""Tables of results, each made anew from its seeds with its controls beside it: ``table NAME``."""
 
 import argparse
 import importlib
@@ -6,24 +6,27 @@ import importlib
 __all__ = ["TABLES", "add"]
 
 TABLES = {
+    "alignment": ("alignment_table", "aligners of words, sounds and objects, by alignment error rate"),
     "explain": ("explain_table", "explanations of the scene network beside the true masks"),
+    "fusion": ("fusion_table", "which fusion learns which kind of world: methods × regimes × seeds"),
 }
-"""Name → the module of ``tasks`` whose ``main(arguments)`` makes it, and what it is."""
+"""Name → (module of ``tasks`` with a ``main``, what it shows). Options go on to that module."""
 
 
 def add(command):
-    """Its options: the table's name, and whatever that table takes."""
-    known = "\n".join(f"  {name:12} {text}" for name, (_, text) in TABLES.items())
+    """Their options."""
+    shown = "\n".join(f"  {name:12} {text}" for name, (_, text) in TABLES.items())
     p = command(
         "table",
         _table,
-        "make a table of results anew",
-        f"table {next(iter(TABLES))} --help\n\ntables:\n{known}",
+        "make a table of results anew, with seeds and controls",
+        "table fusion --seeds 1 --figure fusion.png\n\ntables:\n"
+        f"{shown}\n\nmmscratch table NAME --help tells a table's own options",
     )
-    p.add_argument("table", metavar="NAME", choices=list(TABLES), help=" | ".join(TABLES))
-    p.add_argument("options", metavar="…", nargs=argparse.REMAINDER, help="options of that table")
+    p.add_argument("name", metavar="NAME", choices=list(TABLES), help=" | ".join(TABLES))
+    p.add_argument("options", nargs=argparse.REMAINDER, metavar="…", help="the table's own options")
 
 
 def _table(args):
-    module = importlib.import_module(f"...tasks.{TABLES[args.table][0]}", __name__)
+    module = importlib.import_module(f"..tasks.{TABLES[args.name][0]}", __package__)
     return module.main(args.options)
