@@ -3,9 +3,9 @@
 Nothing is imported before a command is chosen but what its options need: ``mmscratch --help`` is quick.
 """
 
-from . import data, models, scores, search, weights
+from . import data, models, scores, search, tables, weights
 
 __all__ = ["COMMANDS"]
 
-COMMANDS = models, scores, search, data, weights
+COMMANDS = models, tables, scores, search, data, weights
 """In the order of the help."""

@@ -1,8 +1,8 @@
 """Frames of a sound and objects of a clip: every method's weights, and the world's truth.
 
-The scene's objects sound from left to right (colour → pitch), each note 0.3 s and dying away. A curtain uncovers
-the same scene from left to right, by steps of random width: a clip of 25 frames in which objects appear in
-the same order at other times. Which object is heard in which frame of the sound?
+The scene's objects sound from left to right (colour → pitch), each note 0.3 s and dying away. A curtain
+uncovers the same scene from left to right, by steps of random width: a clip of 25 frames in which objects
+appear in the same order at other times. Which object is heard in which frame of the sound?
 
     sure        from an onset on for 60 ms: the object whose note has just begun, unless another begins within
                 20 ms
@@ -104,7 +104,7 @@ def pitch_energy(sound, frames):
 
 
 def onsets_of_pitches(energy):
-    """Where a pitch grows: max(0, ln e_t − ln e_{t−2}), which fades by a fifth a frame; rows of sum 1 or 0."""
+    """Where a pitch grows, max(0, ln e_t − ln e_{t−2}), fading by a fifth a frame; rows of sum 1 or 0."""
     level = np.log(energy + 1e-5)
     growth = np.maximum(level - np.pad(level, ((2, 0), (0, 0)), constant_values=np.log(1e-5))[:-2], 0)
     return _recent(np.where(growth > 1.0, growth, 0))

@@ -1,8 +1,8 @@
 """Words of captions and objects of scenes: every method's weights, and the world's truth.
 
 The caption lists all objects by some of their attributes ("a red circle, a blue square and …"). A word that
-names an attribute belongs to its phrase's object: surely where the phrase fits no other, possibly to each that
-it fits. "a" may go with its phrase or with nothing; "there", "is", "and" belong to nothing.
+names an attribute belongs to its phrase's object: surely where the phrase fits no other, possibly to each
+that it fits. "a" may go with its phrase or with nothing; "there", "is", "and" belong to nothing.
 
 What each method is given beside the caption:
 
