@@ -6,19 +6,19 @@
 Two alignments of scenes whose truth is known: words of a caption with the objects (``alignment_words`` says
 what belongs to what, and what each method is given), frames of a sound with the objects of a clip
 (``alignment_sound``). A seed draws other scenes and another beginning of whatever is learnt. Links are the
-weights above a threshold, which has the lowest error on validation scenes; the test scenes are looked at once.
+weights above a threshold, that of the lowest error on validation scenes; test scenes are looked at once.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 
 import numpy as np
 
 from ..alignment import links_above
 from ..metrics.alignment import alignment_scores, best_threshold, pointing
-from .caption_table import summarise
 from .run import RunError, write_json
 
 __all__ = ["add_options", "alignment_figure", "figures_of", "main", "run_table"]
@@ -68,6 +68,8 @@ def run_table(args):
     for option, value, least in (("--seeds", args.seeds, 1), ("--scenes", args.scenes, 30)):
         if value < least:
             raise RunError(option, f"expected at least {least}, got {value}")
+    from .caption_table import summarise
+
     record = {}
     for of in args.of:
         for seed in range(args.seeds):
@@ -98,7 +100,7 @@ def _line(name, summary):
 
 
 def alignment_figure(path, seed=0, scenes=600, lang="en"):
-    """One test caption and one test sound as several methods align them, links of the truth framed; → path."""
+    """One test caption and one test sound as several methods align them, true links framed; → path."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -127,8 +129,6 @@ def alignment_figure(path, seed=0, scenes=600, lang="en"):
         _matrix(axis, weights.T, heard, name, turned=True)
         axis.set_yticks(range(len(heard.colours)), heard.colours, fontsize=8)
         axis.set_xlabel("frame of 20 ms")
-    import io
-
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
     write_whole(path, buffer.getvalue())
