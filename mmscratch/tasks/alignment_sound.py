@@ -131,7 +131,7 @@ def uncovered(scene, objects, draw):
             areas[k] if same else _colour_areas(scenes.render(replace(scene, objects=tuple(there))))
         )
     new = np.diff(areas, axis=0)
-    return _recent(np.where(new > 10, 1.0, 0.0)), shown
+    return _recent(np.where(new > 5, 1.0, 0.0)), shown
 
 
 def _colour_areas(image):
@@ -212,12 +212,11 @@ def ibm1(train, seed):
     """The pitch that began last as a word, the objects' colours as its sources."""
 
     def words(pair):
-        return [COLOURS[k] if p > 0 else "nothing" for k, p in zip(pair.heard.argmax(1), pair.heard.max(1),
-                                                                    strict=True)]  # fmt: skip
+        newest, there = pair.heard.argmax(1), pair.heard.any(1)
+        return [f"tone {k}" if new else "nothing" for k, new in zip(newest, there, strict=True)]
 
-    names = {colour: f"tone {k}" for k, colour in enumerate(COLOURS)} | {"nothing": "nothing"}
-    model = IBM1().fit([p.colours for p in train], [[names[w] for w in words(p)] for p in train])
-    return lambda pair: model.posterior(pair.colours, [names[w] for w in words(pair)])[:, 1:]
+    model = IBM1().fit([p.colours for p in train], [words(p) for p in train])
+    return lambda pair: model.posterior(pair.colours, words(pair))[:, 1:]
 
 
 def _ctc(train, seed, of_labels):
@@ -238,7 +237,7 @@ def ctc_forced(train, seed):
 
 
 def ctc_soft(train, seed):
-    """p(label u has been said last by frame t), from the occupancies: 1 − p(u not yet) − p(u + 1 begun)."""
+    """As much of u as has begun by frame t (its occupancy's maximum so far), less what u + 1 has."""
 
     def weights(y, target):
         begun = np.maximum.accumulate(ctc_occupancy(y, target), axis=0)
