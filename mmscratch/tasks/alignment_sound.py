@@ -4,8 +4,8 @@ The scene's objects sound from left to right (colour → pitch), each note 0.3 s
 uncovers the same scene from left to right, by steps of random width: a clip of 25 frames in which objects
 appear in the same order at other times. Which object is heard in which frame of the sound?
 
-    sure        from an onset on for 60 ms: the object whose note has just begun, unless another begins within
-                20 ms
+    sure        from an onset on for 150 ms (then the note has died to 1/e): the object whose note began last,
+                unless another began within 20 ms of it
     possible    every object whose note sounds
     silence     frames without sound are linked to nothing, by any method
 
@@ -40,7 +40,7 @@ from .alignment_learners import train_ctc
 __all__ = ["SOUND_METHODS", "SoundPair", "load_sounds", "onsets_of_pitches", "uncovered"]
 
 RATE, HOP, CLIP = 8000, 160, 25
-SURE, APART = 0.06, 0.02
+SURE, APART = 0.15, 0.02
 KEPT = 0.8
 """Of the memory of an onset, from one frame to the next."""
 

@@ -50,11 +50,11 @@ def test_truth_of_words():
 
 
 def test_truth_of_sounds_and_clips():
-    """An object is sure for at most 60 ms from its onset; the clip shows objects from left to right."""
+    """An object is sure for at most 150 ms from its onset; the clip shows objects from left to right."""
     _, _, pairs = load_sounds(3, 10, 10, 10)
     for pair in pairs:
         assert (pair.sure <= pair.possible).all() and (pair.sure.sum(1) <= 1).all()
-        assert pair.sure.sum(0).max() <= 4 and pair.possible.sum(0).max() <= 16
+        assert pair.sure.sum(0).max() <= 8 and pair.possible.sum(0).max() <= 16
         begins = pair.possible.argmax(0)
         assert (np.diff(begins) >= 0).all()
         assert (np.diff(pair.shown) >= 0).all() and pair.shown[-1] == len(pair.colours) - 1
