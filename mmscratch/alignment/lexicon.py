@@ -7,8 +7,8 @@ A word fits an object if the measurement lies in the word's interval; of a phras
 rules, up to and with its noun) all words must fit. Nothing is learnt, every decision can be read, and what
 the base does not foresee is not understood: no synonym, no shade between two intervals.
 
-    measured    side of the box in pixels; fill = pixels / area of the box; sink = height of the centre of mass
-                in the box, 0 top, 1 bottom; hue of the mean colour; pale = share of pixels of little colour
+    measured    side of the box in pixels; fill = pixels / area of the box; sink = height of the centre of
+                mass in the box, 0 top, 1 bottom; hue of the mean colour; pale = share of pixels with little
     weights     w_jo = 1 / (objects that fit as well) for the objects o that satisfy the largest share of the
                 rules of j's phrase, if any is satisfied; else 0. Words without rules: 0
 """

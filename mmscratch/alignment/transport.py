@@ -94,14 +94,14 @@ def sinkhorn_cost(cost, *, epsilon=0.05, a=None, b=None, tolerance=1e-9, limit=1
 def with_null(cost, price, share):
     """A place for what belongs nowhere: one more column of cost ``price``, and b that gives it ``share``.
 
-    Shapes     cost (J, I) → cost (J, I + 1), b (I + 1,) of sum 1
+    Shapes     cost (J, I), price () or (J,) → cost (J, I + 1), b (I + 1,) of sum 1
     """
     cost = np.asarray(cost, np.float64)
     if not 0 < share < 1:
         raise ValueError(f"with_null: share: expected a number between 0 and 1, got {share!r}")
     b = np.full(cost.shape[1] + 1, (1 - share) / cost.shape[1])
     b[-1] = share
-    return np.pad(cost, ((0, 0), (0, 1)), constant_values=price), b
+    return np.column_stack([cost, np.broadcast_to(price, len(cost))]), b
 
 
 def _descent(c, epsilon):

@@ -92,7 +92,7 @@ def test_products_are_of_neighbouring_words():
 
 @pytest.mark.parametrize("kind", ["mean", "best"])
 def test_it_finds_words_that_it_was_never_told(kind):
-    """Six kinds of regions, two words each, three a picture, in any order: pairs alone teach which is which."""
+    """Six kinds of regions, two words each, three a picture in any order: pairs alone teach which is which."""
     draw = np.random.default_rng(0)
     model = Fragments(13, 6, dim=32, embedding=16, generator=Generator(0))
     optimizer = optim.Adam(model.parameters(), lr=0.01)
@@ -104,7 +104,7 @@ def test_it_finds_words_that_it_was_never_told(kind):
         return kinds, words, model(Tensor(np.eye(6, dtype=np.float32)[kinds]), words)
 
     masks = np.ones((12, 3), bool), np.ones((12, 6), bool)
-    for _ in range(150):
+    for _ in range(120):
         products = batch(12)[2]
         margin = 0.1 if kind == "mean" else 1.0
         loss = ranking_loss(fragment_scores(products, *masks, kind), margin) + fragment_loss(products, *masks)
