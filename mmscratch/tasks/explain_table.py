@@ -181,11 +181,11 @@ def judge(maps, asked):
     return figures | {"others": others.mean, "others, chance": others.mean_chance}
 
 
-def figures_of(asked, seeds, methods=METHODS, progress=print):
+def figures_of(asked, seeds, methods=None, progress=print):
     """{method: figures}, those of random weights (means over networks) under "random, …"."""
     trained, found = load_pretrained(), {}
     strangers = [SceneCNN(generator=Generator(seed)).eval() for seed in range(seeds)]
-    for method in methods:
+    for method in methods or METHODS:
         maps = maps_of(method, trained, asked)
         figures = judge(maps, asked)
         many = []
