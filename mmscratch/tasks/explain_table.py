@@ -181,11 +181,11 @@ def judge(maps, asked):
     return figures | {"others": others.mean, "others, chance": others.mean_chance}
 
 
-def figures_of(asked, seeds, methods=METHODS, progress=print):
+def figures_of(asked, seeds, methods=None, progress=print):
     """{method: figures}, those of random weights (means over networks) under "random, …"."""
     trained, found = load_pretrained(), {}
     strangers = [SceneCNN(generator=Generator(seed)).eval() for seed in range(seeds)]
-    for method in methods:
+    for method in methods or METHODS:
         maps = maps_of(method, trained, asked)
         figures = judge(maps, asked)
         many = []
@@ -217,21 +217,27 @@ def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(
         prog="mmscratch table explain", description="Explanations of the scene network, beside true masks."
     )
+    add_options(parser)
+    args = parser.parse_args(arguments)
+    try:
+        return run_table(args)
+    except (DataError, RunError, OSError) as error:
+        print(f"table explain: {error}", file=sys.stderr)
+        return 2
+
+
+def add_options(parser):
+    """What the table takes."""
     parser.add_argument("--data", default=DATA, metavar="SPEC", help=f"default: {DATA}")
     parser.add_argument("--split", default="test-iid", metavar="NAME", help="default: test-iid")
     parser.add_argument("--objects", type=int, default=300, metavar="N", help="at most (default: 300)")
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="networks of random weights")
     parser.add_argument("--json", metavar="FILE", help="all figures")
     parser.add_argument("--figure", metavar="PNG", help="each method's map of one picture")
-    args = parser.parse_args(arguments)
-    try:
-        return _run(args)
-    except (DataError, RunError, OSError) as error:
-        print(f"table explain: {error}", file=sys.stderr)
-        return 2
 
 
-def _run(args):
+def run_table(args):
+    """Make it, and print it row by row; returns the exit code."""
     if args.seeds < 1 or args.objects < 1:
         raise RunError("--seeds, --objects", f"expected at least 1, got {args.seeds}, {args.objects}")
     asked = ask_for_objects(load_scenes(args.data, args.split), args.objects)

@@ -85,7 +85,6 @@ def test_integrated_gradients_of_the_network_add_up_nearly(asked):
 
 def test_the_command(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(explain_table, "METHODS", {k: explain_table.METHODS[k] for k in QUICK})
-    monkeypatch.setattr(explain_table.figures_of, "__defaults__", (explain_table.METHODS, print))
     out = tmp_path / "figures.json"
     options = ["--data", DATA, "--objects", "3", "--seeds", "1", "--json", str(out)]
     assert main(["table", "explain", *options]) == 0
