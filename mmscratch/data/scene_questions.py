@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .scenes.dataset import load, render_all
+from .scenes.programs import named
 from .scenes.questions import annotators
 from .scenes.splits import QUESTION_SPLITS, TESTS
 from .vqa import QuestionSet
@@ -14,7 +15,8 @@ def load_scene_questions(spec: str, split: str = "train", progress: bool = False
     """The questions of one split of "scenes:…".
 
     `types` are the families; `answers` what is true of the scene, `all_answers` what ten simulated annotators
-    say. A test split holds minimal pairs, one half after the other: `pairs` numbers them.
+    say. A test split holds minimal pairs, one half after the other: `pairs` numbers them. `supports` are the
+    objects that the question's program has looked at (none, where there is nothing of what is asked for).
 
     Errors     ValueError for a split that has no questions
     """
@@ -37,4 +39,7 @@ def load_scene_questions(spec: str, split: str = "train", progress: bool = False
         tuple(q.family for q in asked),
         tuple(range(len(asked))),
         np.arange(len(asked)) // 2 if split in TESTS else None,
+        tuple(q.scene for q in asked),
+        tuple(q.supports for q in asked),
+        tuple(named(q.program, q.scene) for q in asked),
     )

@@ -48,6 +48,9 @@ class QuestionSet:
     types       M strings, the kind of question or answer ("" when not stated)
     ids         M question ids
     pairs       int64 (M,): equal numbers for the two halves of a minimal pair; None where there are none
+    scenes      the N scene graphs of the pictures; None where they are not known
+    supports    for each question the objects of its scene that decide the answer; None with `scenes`
+    named       for each question, of each of its nouns in turn, the objects that it stands for; or None
     """
 
     name: str
@@ -59,6 +62,9 @@ class QuestionSet:
     types: tuple[str, ...] = field(repr=False)
     ids: tuple = field(repr=False)
     pairs: np.ndarray | None = field(default=None, repr=False)
+    scenes: tuple | None = field(default=None, repr=False)
+    supports: tuple[tuple[int, ...], ...] | None = field(default=None, repr=False)
+    named: tuple[tuple[tuple[int, ...], ...], ...] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -84,6 +90,9 @@ class QuestionSet:
             pick(self.types),
             pick(self.ids),
             None if self.pairs is None else self.pairs[kept],
+            None if self.scenes is None else tuple(self.scenes[i] for i in chosen),
+            pick(self.supports),
+            pick(self.named),
         )
 
 

@@ -10,7 +10,6 @@ over all ways to break them; so a uniform map scores chance to the last digit.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,12 +108,21 @@ def _equal_area(a: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
 
 
 def _expected_iou(inside: int, hits: int, tied: int, room: int, k: int) -> float:
-    """E of (inside + x) / (2k − inside − x), x of `room` draws from `tied` pixels being among its `hits`."""
-    ways = math.comb(tied, room)
-    return sum(
-        math.comb(hits, x) * math.comb(tied - hits, room - x) / ways * (inside + x) / (2 * k - inside - x)
-        for x in range(max(0, room - (tied - hits)), min(hits, room) + 1)
-    )
+    """E of (inside + x) / (2k − inside − x), x of `room` draws from `tied` pixels being among its `hits`.
+
+    P(x) = C(hits, x) C(tied − hits, room − x) / C(tied, room), by logarithms: the binomials have hundreds of
+    digits
+    """
+    x = np.arange(max(0, room - (tied - hits)), min(hits, room) + 1)
+    log_p = _log_ways(hits, x) + _log_ways(tied - hits, room - x)
+    p = np.exp(log_p - log_p.max())
+    return float((p / p.sum()) @ ((inside + x) / (2 * k - inside - x)))
+
+
+def _log_ways(n: int, k: np.ndarray) -> np.ndarray:
+    """ln of the binomials C(n, k)."""
+    f = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])  # ln of 0!, 1!, …
+    return f[n] - f[k] - f[n - k]
 
 
 def _grown(masks: np.ndarray, tolerance: float) -> np.ndarray:

@@ -22,7 +22,7 @@ class PictureCNN(nn.Module):
     """
 
     def __init__(self, channels=(16, 32, 64, 64), generator=None):
-        self.channels = channels[-1]
+        self.inputs, self.channels = 3, channels[-1]
         strides = [2] * (len(channels) - 1) + [1]
         options = {"padding": 1, "activation": "relu", "generator": generator}
         self.convolutions = nn.Sequential(*(
@@ -30,11 +30,23 @@ class PictureCNN(nn.Module):
             for c, k, s in zip((3, *channels), channels, strides, strict=False)
         ))  # fmt: skip
 
+    def read_grids(self, inputs, generator=None):
+        """Take the grids that another network has made of the pictures: a = relu(conv₁ₓ₁(grid)).
+
+        Shapes     from here on x (B, inputs, h, w) → ``grid`` (B, C, h, w)
+        """
+        self.inputs = inputs
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(inputs, self.channels, 1, activation="relu", generator=generator)
+        )
+
     def grid(self, images):
         """The cells before the maximum."""
-        if images.ndim != 4 or images.shape[1] != 3:
-            raise ValueError(f"PictureCNN: images must be (B, 3, H, W), got {tuple(images.shape)}")
-        return self.convolutions(images - 0.5)
+        if images.ndim != 4 or images.shape[1] != self.inputs:
+            raise ValueError(
+                f"PictureCNN: images must be (B, {self.inputs}, H, W), got {tuple(images.shape)}"
+            )
+        return self.convolutions(images - 0.5 if self.inputs == 3 else images)
 
     def forward(self, images):
         return ops.flatten(ops.global_max_pool(self.grid(images)), start=1)

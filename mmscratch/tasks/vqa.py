@@ -19,15 +19,19 @@ from ..autograd import no_grad
 from ..data.image import read_image, to_float
 from ..data.vocabulary import Vocabulary
 from ..models.film_network import FiLMNetwork
-from ..models.vqa_joint import FUSIONS, JointEmbedding
+from ..models.vqa_coattention import ORDERS
+from ..models.vqa_joint import FUSIONS, JointEmbedding, PictureCNN
 from ..models.vqa_questions import QUESTIONS, QuestionBatch
 from ..random import Generator
 from ..tensor import Tensor
 from ..train import fit, load_checkpoint
 from .caption_model import load_vocabulary
 from .run import Run, RunError, check_settings, plan, write_json
+from .vqa_boxes import BOXES
 from .vqa_data import Asked, Prior, VQABatches, known_answers, load, words_of
+from .vqa_features import CHANNELS, scene_grids
 from .vqa_judge import answers_of, judge
+from .vqa_model import ATTENDING, attention_loss, boxes_of, build_attending, noun_cells
 
 __all__ = ["VQASettings", "ask", "evaluate", "load_model", "train"]
 
@@ -37,8 +41,14 @@ class VQASettings:
     """What ``--set`` may change, with its defaults.
 
     model        joint: a vector of each, brought together; film: a network over the picture's cells
-    fusion       of model=joint: film, product, concat, mlb, mutan or mcb
+                 san: stacked attention, ``hops`` looks at the cells, one after the other;
+                 glimpses: ``glimpses`` looks side by side, asked by the whole question; word-glimpses: each
+                 asked by words of its own; coattention: words and cells attend to each other (``order``);
+                 topdown: one look at ``boxes``
+    fusion       of model=joint, glimpses and word-glimpses: film, product, concat, mlb, mutan or mcb
     question     bow or lstm
+    encoder      frozen: the cells of the shipped scene network, computed once; scratch: convolutions of the
+                 model's own; auto: frozen for the scenes
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
     lr           the greatest of the one-cycle schedule
@@ -46,12 +56,19 @@ class VQASettings:
     width        channels of the first convolution; the others have 2, 4 and 4 times as many
     hidden       size of the question's vector and of the joint one
     blocks       of model=film
+    hops         of model=san
+    glimpses     of model=glimpses and word-glimpses
+    supervision  of model=word-glimpses, on scenes: weight of the loss that points the first glimpse at what
+                 the first noun stands for, the second at the second's; 0: it finds that out by itself
+    boxes        of model=topdown: found by the shipped detector, or true, the scenes' own
+    order        of model=coattention: parallel or alternating
     answers      how many of the most frequent answers are known, where the data does not list them
     """
 
     model: str = "joint"
     fusion: str = "film"
     question: str = "bow"
+    encoder: str = "auto"
     loss: str = "softmax"
     epochs: int = 16
     batch_size: int = 32
@@ -60,22 +77,44 @@ class VQASettings:
     width: int = 16
     hidden: int = 128
     blocks: int = 2
+    hops: int = 2
+    glimpses: int = 4
+    supervision: float = 0.0
+    boxes: str = "found"
+    order: str = "parallel"
     answers: int = 1000
     clip: float = 5.0
 
     def __post_init__(self):
         known = {
-            "model": ("joint", "film"),
+            "model": ("joint", "film", *ATTENDING),
             "fusion": FUSIONS,
             "question": QUESTIONS,
+            "encoder": ("auto", "frozen", "scratch"),
             "loss": ("softmax", "soft"),
+            "boxes": BOXES,
+            "order": ORDERS,
         }
         for key, values in known.items():
             if getattr(self, key) not in values:
                 raise ValueError(f"{key}: expected {' or '.join(values)}, got {getattr(self, key)!r}")
-        check_settings(self, "epochs", "batch_size", "width", "hidden", "blocks", "answers")
+        check_settings(
+            self, "epochs", "batch_size", "width", "hidden", "blocks", "answers", "hops", "glimpses"
+        )
         if self.clip < 0 or self.shift < 0:
             raise ValueError(f"clip, shift: expected at least 0, got {self.clip}, {self.shift}")
+        supervised = self.model == "word-glimpses" and self.glimpses > 1
+        if self.supervision < 0 or (self.supervision and not supervised):
+            raise ValueError(
+                f"supervision: expected 0, or more with model=word-glimpses and two glimpses or more, "
+                f"got {self.supervision}"
+            )
+
+    def of(self, data):
+        """These settings with the encoder that ``auto`` means for the data."""
+        if self.encoder != "auto":
+            return self
+        return dataclasses.replace(self, encoder="frozen" if data.startswith("scenes") else "scratch")
 
 
 def make_model(settings, vocabulary, answers, seed):
@@ -86,13 +125,32 @@ def make_model(settings, vocabulary, answers, seed):
         "hidden": settings.hidden, "generator": Generator(seed),
     }  # fmt: skip
     if settings.model == "film":
-        return FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
-    return JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
+        model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    elif settings.model in ATTENDING:
+        model = build_attending(settings, len(vocabulary), len(answers), options)
+    else:
+        model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, **options)
+    if settings.encoder == "frozen":
+        for part in model.modules():
+            if isinstance(part, PictureCNN):
+                part.read_grids(CHANNELS, options["generator"])
+    return model
+
+
+def asked_of(settings, questions, vocabulary, answers, progress=False):
+    """A ``QuestionSet`` as the settings' model is shown it."""
+    grids = None
+    if settings.model == "topdown":
+        grids = boxes_of(settings, questions.images, questions.scenes)
+    elif settings.encoder == "frozen":
+        grids = scene_grids(questions.images, progress=progress)
+    return Asked(questions, vocabulary, answers, grids)
 
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     """Train as ``mmscratch train vqa`` does; returns the Run."""
     run, data, seed, settings = plan("vqa", VQASettings, data, out, seed, assignments, resume)
+    settings = settings.of(data)
     trained, checked = (load(data, name, progress=progress) for name in ("train", "val"))
     resume = run is not None
     if run is None:
@@ -105,14 +163,19 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
         write_json(run.folder / "prior.json", Prior.of(whole).to_json())
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
-    trained, checked = (Asked(part, vocabulary, answers) for part in (trained, checked))
-    batches = VQABatches(trained, settings.batch_size, run.seed, settings.loss == "soft", settings.shift)
+    trained, checked = (asked_of(settings, p, vocabulary, answers, progress) for p in (trained, checked))
+    looks = noun_cells(trained.questions) if settings.supervision else None
+    soft = settings.loss == "soft"
+    batches = VQABatches(trained, settings.batch_size, run.seed, soft, settings.shift, looks)
     optimizer = optim.Adam(model.parameters(), lr=settings.lr)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.epochs * len(batches))
 
     def loss(batch):
-        images, questions, image_of, target = batch
-        return model.head.loss(model(Tensor(images), questions, image_of), target)
+        images, questions, image_of, target, *cells = batch
+        if not cells:
+            return model.head.loss(model(Tensor(images), questions, image_of), target)
+        logits, maps, _ = model.look(model.regions(Tensor(images)), questions, image_of)
+        return model.head.loss(logits, target) + attention_loss(maps, cells[0]) * settings.supervision
 
     def validate():
         return {"val_accuracy": float((answers_of(model, checked) == checked.target).mean())}
@@ -132,14 +195,19 @@ def load_model(run):
     """
     if run.task != "vqa":
         raise RunError(run.folder, f"is a run of task {run.task!r}, expected 'vqa'")
-    try:
-        settings = VQASettings(**run.settings)
-    except (TypeError, ValueError) as e:
-        raise RunError(run.folder / "run.json", f"settings: {e}") from None
+    settings = settings_of(run)
     vocabulary, answers = load_vocabulary(run), _answers(run)
     model = make_model(settings, vocabulary, answers, run.seed)
     load_checkpoint(run.folder, model=model, which="best")
     return model.eval(), vocabulary, answers, Prior.read(run.folder / "prior.json")
+
+
+def settings_of(run):
+    """The ``VQASettings`` of a run; RunError where they do not fit."""
+    try:
+        return VQASettings(**run.settings).of(run.data)
+    except (TypeError, ValueError) as e:
+        raise RunError(run.folder / "run.json", f"settings: {e}") from None
 
 
 def _answers(run):
@@ -156,7 +224,7 @@ def _answers(run):
 def evaluate(run, data=None, split="val"):
     """Figures of a run on one split, beside its controls; see ``vqa_judge.judge``. Warnings: to stderr."""
     model, vocabulary, answers, prior = load_model(run)
-    asked = Asked(load(data or run.data, split), vocabulary, answers)
+    asked = asked_of(settings_of(run), load(data or run.data, split), vocabulary, answers)
     figures = judge(model, asked, prior, vocabulary, run.seed)
     if "warning" in figures:
         print(f"mmscratch: {figures['warning']}", file=sys.stderr)
@@ -171,13 +239,18 @@ def ask(run, image, question, most=3):
     if not question.strip():
         raise RunError("QUESTION", "is empty")
     model, vocabulary, answers, _ = load_model(run)
-    pixels = to_float(read_image(image, 64))
+    picture = read_image(image, 64)
+    settings = settings_of(run)
+    if settings.model == "topdown":
+        shown = boxes_of(settings, picture[None], None)
+    else:
+        shown = scene_grids(picture[None]) if settings.encoder == "frozen" else to_float(picture[None])
     unknown = [w for w in words_of(question) if w not in vocabulary]
     if unknown:
         print(f"mmscratch: not in the training questions: {', '.join(unknown)}", file=sys.stderr)
     batch = QuestionBatch.of([vocabulary.encode(words_of(question), add_ends=False)])
     with no_grad():
-        logits = model(Tensor(pixels), batch, np.zeros(1, np.int64))
+        logits = model(Tensor(shown.astype(np.float32)), batch, np.zeros(1, np.int64))
         p = ops.softmax(logits) if model.head.kind == "softmax" else ops.sigmoid(logits)
     p = p.numpy()[0]
     order = np.argsort(-p, kind="stable")[:most]

@@ -18,6 +18,8 @@ from .run import RunError
 __all__ = ["Asked", "Prior", "VQABatches", "known_answers", "load", "shifted"]
 
 KINDS = "easy-vqa", "scenes", "vqa"
+SCENE_SPLITS = {"test": "test-iid", "iid": "test-iid", "cogent": "test-cogent", "count": "test-count"}
+"""Short names of the scenes' splits."""
 HELD_OUT = 0.1
 """The share of the training pictures, with their questions, that validation has where the data has no val."""
 
@@ -37,8 +39,7 @@ def load(data, split, *, progress=False):
     if spec.name not in KINDS:
         raise RunError("--data", f"questions are known as easy-vqa:DIR, vqa:DIR or scenes:…, got {data!r}")
     if spec.name == "scenes":
-        split = "test-iid" if split == "test" else split
-        return _named(load_scene_questions, data, split, progress)
+        return _kept_scenes(data, SCENE_SPLITS.get(split, split), progress)
     carved = spec.name == "easy-vqa" and "val" not in easy_vqa_splits(spec.folder)
     whole = spec.name == "easy-vqa" and split == "train+val"
     part = "train" if whole or (carved and split == "val") else split
@@ -52,6 +53,15 @@ def load(data, split, *, progress=False):
     if not 0 < n < len(order):
         raise RunError("--data", f"{data}: {len(order)} pictures are too few to hold some of them out")
     return found.about(np.sort(order[:n] if split == "val" else order[n:]))
+
+
+_SCENES: dict = {}  # (data, split) → QuestionSet: drawing scenes takes longer than learning from them once
+
+
+def _kept_scenes(data, split, progress):
+    if (data, split) not in _SCENES:
+        _SCENES[data, split] = _named(load_scene_questions, data, split, progress)
+    return _SCENES[data, split]
 
 
 def _named(function, *arguments, **options):
@@ -77,10 +87,14 @@ def words_of(question):
 
 
 class Asked:
-    """A ``QuestionSet`` in numbers: wordings, and which of them each question is."""
+    """A ``QuestionSet`` in numbers: wordings, and which of them each question is.
 
-    def __init__(self, questions, vocabulary, answers):
+    grids    None, or what a network made of the pictures, (N, C, h, w): a model is shown them instead
+    """
+
+    def __init__(self, questions, vocabulary, answers, grids=None):
         self.questions, self.images, self.image_of = questions, questions.images, questions.image_of
+        self.grids = grids
         wordings: dict = {}
         self.which = np.array([wordings.setdefault(q, len(wordings)) for q in questions.questions])
         self.sentences = [vocabulary.encode(words_of(q), add_ends=False) for q in wordings]
@@ -105,7 +119,9 @@ class Asked:
         return QuestionBatch.of([self.sentences[k] for k in used], which.reshape(-1))
 
     def pixels(self, images):
-        """Pictures as floats (B, 3, H, W) in [0, 1]."""
+        """What a model is shown: pictures as floats (B, 3, H, W) in [0, 1], or their grids."""
+        if self.grids is not None:
+            return self.grids[images].astype(np.float32)
         return to_float(self.images[images])
 
     def scores(self, chosen):
@@ -139,12 +155,13 @@ def shifted(images, most, random):
 class VQABatches:
     """Every picture once an epoch with all its questions; a function of (seed, epoch, position).
 
-    shift    pictures are moved by up to so many pixels, anew every epoch
+    shift    pictures are moved by up to so many pixels, anew every epoch; grids stay as they are
+    extra    None, or an array with a row a question, whose rows come with every batch
     """
 
-    def __init__(self, asked, batch_size, seed, soft=False, shift=0):
+    def __init__(self, asked, batch_size, seed, soft=False, shift=0, extra=None):
         self.asked, self.batch_size, self.seed, self.soft = asked, batch_size, seed, soft
-        self.shift = shift
+        self.shift, self.extra = shift, extra
         self.epoch = self.position = 0
 
     def __len__(self):
@@ -159,10 +176,11 @@ class VQABatches:
             chosen, image_of = self.asked.about(images)
             target = self.asked.scores(chosen) if self.soft else self.asked.target[chosen]
             pixels = self.asked.pixels(images)
-            if self.shift:
+            if self.shift and self.asked.grids is None:
                 draws = np.random.Generator(np.random.Philox([self.seed, self.epoch, self.position]))
                 pixels = shifted(pixels, self.shift, draws)
-            yield pixels, self.asked.batch(chosen), image_of, target
+            more = () if self.extra is None else (self.extra[chosen],)
+            yield pixels, self.asked.batch(chosen), image_of, target, *more
         self.epoch, self.position = self.epoch + 1, 0
 
     def state_dict(self):

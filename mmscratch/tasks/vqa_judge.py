@@ -9,6 +9,7 @@ from ..metrics.classification import wilson_interval
 from ..metrics.vqa import answer_accuracy
 from ..models.vqa_questions import QuestionBatch
 from ..tensor import Tensor
+from .vqa_attention import attention_figures
 from .vqa_data import words_of
 
 __all__ = ["answers_of", "judge"]
@@ -73,6 +74,7 @@ def judge(model, asked, prior, vocabulary, seed=0):
     VQA accuracy          the official one, where questions have several annotators
     pair consistency      the share of minimal pairs of which both halves are right
     accuracy, TYPE        of each kind of question
+    attention: …          of models that attend, about scenes: see ``vqa_attention``
     warning               where the model is not better than a control by three standard errors
     """
     wanted = np.array(asked.questions.answers, object)
@@ -104,7 +106,7 @@ def judge(model, asked, prior, vocabulary, seed=0):
         if kind:
             for name in ("accuracy", "question-only"):
                 figures[f"{name}, {kind}"] = float(right[name][types == kind].mean())
-    return figures | warnings(right)
+    return figures | attention_figures(model, asked) | warnings(right)
 
 
 def warnings(right):

@@ -144,7 +144,10 @@ def question_options(split: SplitPlan) -> SceneOptions:
     make "is the red object left of …" answerable unseen. Objects never overlap.
     """
     o = split.scenes
-    return SceneOptions(striped=o.striped, heldout=o.heldout, required=o.required, noise=o.noise)
+    more = int(split.name == "test-count")
+    return SceneOptions(
+        striped=o.striped, heldout=o.heldout, required=o.required, noise=o.noise, more=more
+    )
 
 
 def load(options: LoadOptions | str = "scenes", progress: bool = False) -> Scenes:

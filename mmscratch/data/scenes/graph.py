@@ -139,6 +139,7 @@ class SceneOptions:
     required    pairs of which at least one occurs in every scene
     quadrants   "all"; "seen": no colour in its held-out quadrant; "unseen": every object in it
     noise       standard deviation of the pixel noise, as a fraction of full scale
+    more        objects in a question's scene beyond the most that its family otherwise has: 0 or 1
     """
 
     count: int | tuple[int, int] = (2, 5)
@@ -149,9 +150,12 @@ class SceneOptions:
     required: frozenset[tuple[str, str]] = field(default_factory=frozenset)
     quadrants: str = "all"
     noise: float = NOISE
+    more: int = 0
 
     def __post_init__(self):
         low, high = self.counts
+        if self.more not in (0, 1):
+            raise ValueError(f"more must be 0 or 1, got {self.more!r}")
         if not (1 <= low <= high <= 6):
             raise ValueError(f"count must lie within 1 to 6 with low <= high, got {self.count!r}")
         if self.quadrants not in ("all", "seen", "unseen"):

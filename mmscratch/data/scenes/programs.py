@@ -66,6 +66,13 @@ def execute(program: Program, scene: Scene) -> Run:
     return Run(tuple(values), _text(values[-1]), tuple(sorted(supports)))
 
 
+def named(program: Program, scene: Scene) -> tuple[tuple[int, ...], ...]:
+    """The objects that each noun of a question stands for, in the order of the program: of "is the red cross
+    left of the circle" two of one each, of "how many crosses" one of them all (perhaps none)."""
+    values = execute(program, scene).values
+    return tuple(tuple(values[s["inputs"][0]]) for s in program if s["op"] in _SET_READERS)
+
+
 def _text(value) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 

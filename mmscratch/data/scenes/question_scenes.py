@@ -25,7 +25,7 @@ def build_scene(form: Form, answer: str, seed: int, draws: Draws, options: Scene
     """One attempt at a scene in which the form has the answer; None where the attempt failed."""
     if form.family in ("relate", "query_relation"):
         return _spatial_scene(form, answer, seed, draws, options)
-    looks = _BUILDERS[form.family](form, answer, draws)
+    looks = _BUILDERS[form.family](form, answer, draws, options.more)
     by_size = form.family == "query_size" or form.kind == "size"
     return looks and _finish(looks, seed, draws, options, room=RADIUS["big"] if by_size else None)
 
@@ -52,9 +52,14 @@ def _complete(looks: list[Look], draws: Draws, options: SceneOptions) -> list[tu
 
 def _finish(looks, seed: int, draws: Draws, options: SceneOptions, room: float | None) -> Scene | None:
     """Place and assemble; `room` pixels around every centre, where sizes are asked for, so that the free
-    space tells nothing about them and any object could as well be big."""
-    full = draws.shuffled(_complete(looks, draws, options))
-    radii = [room or RADIUS[look[2]] for look in full]
+    space tells nothing about them and any object could as well be big. With `options.more` the objects beyond
+    the four of the grid, which are never asked about, are small: more such places are hardly ever found."""
+    tight = range(4, len(looks)) if options.more and room else ()
+    looks = [look | {"size": "small"} if k in tight else look for k, look in enumerate(looks)]
+    complete = _complete(looks, draws, options)
+    order = draws.shuffled(range(len(complete)))
+    full = [complete[k] for k in order]
+    radii = [RADIUS[complete[k][2]] if k in tight or not room else room for k in order]
     centres = place(draws, radii, [look[1] for look in full], options)
     if centres is None:
         return None
@@ -66,11 +71,13 @@ def _other(values, taken, draws: Draws) -> str:
     return draws.choice([v for v in values if v not in taken])
 
 
-def _extras(looks: list[Look], low: int, high: int, nouns: list[Noun], draws: Draws) -> list[Look]:
-    """Add distinct (colour, shape) objects up to a size drawn from low..high, none of which fits the
-    nouns."""
+def _extras(
+    looks: list[Look], low: int, high: int, nouns: list[Noun], draws: Draws, more: int
+) -> list[Look]:
+    """Add distinct (colour, shape) objects up to a size drawn from low..high (or to one beyond it with
+    `more`), none of which fits the nouns."""
     names = {(look["colour"], look["shape"]) for look in looks if "colour" in look and "shape" in look}
-    target = low + draws.integers(high - low + 1)
+    target = high + more if more else low + draws.integers(high - low + 1)
     while len(looks) < target:
         look = {"colour": draws.choice(COLOURS), "shape": draws.choice(SHAPES), "size": draws.choice(SIZES)}
         pair = look["colour"], look["shape"]
@@ -81,32 +88,34 @@ def _extras(looks: list[Look], low: int, high: int, nouns: list[Noun], draws: Dr
     return looks
 
 
-def _exist(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _exist(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     """The asked noun and a rival that shares no word with it: one is there, and both are covered word by
     word."""
     colour, shape = form.nouns[0].colour, form.nouns[0].shape
     rival = _other(COLOURS, (colour,), draws), _other(SHAPES, (shape,), draws)
     here = (colour, shape) if answer == "yes" else rival
     looks = [_look(*here), _look(colour, rival[1]), _look(rival[0], shape)]
-    return _extras(looks, 3, 5, [form.nouns[0], Noun(rival[1], rival[0])], draws)
+    return _extras(looks, 3, 5, [form.nouns[0], Noun(rival[1], rival[0])], draws, more)
 
 
 def _look(colour: str, shape: str) -> Look:
     return {"colour": colour, "shape": shape}
 
 
-def _count(form: Form, answer: str, draws: Draws) -> list[Look]:
-    """A permutation scene: the counts of four values are 0, 1, 2, 3 in some order."""
+def _count(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+    """A permutation scene: the counts of four values are 0, 1, 2, 3 in some order; `more` of colours only."""
     ((name, value),) = form.nouns[0].items()
     values = draws.shuffled([v for v in (SHAPES if name == "shape" else COLOURS) if v != value])[:3]
     counts = draws.shuffled([n for n in range(4) if n != int(answer)])
     looks = [{name: value} for _ in range(int(answer))]
     for other, n in zip(values, counts, strict=True):
         looks += [{name: other} for _ in range(n)]
+    if more:  # of a colour outside the permutation
+        looks.append({name: _other(COLOURS, (value, *values), draws)})
     return looks
 
 
-def _query_colour(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _query_colour(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     """Three shapes in both sizes, in the six colours: every colour is the answer to one question."""
     asked = form.nouns[0]
     shapes = [asked.shape, *draws.shuffled([s for s in SHAPES if s != asked.shape])[:2]]
@@ -115,10 +124,11 @@ def _query_colour(form: Form, answer: str, draws: Draws) -> list[Look]:
     ]
     colours = draws.shuffled([c for c in COLOURS if c != answer])
     looks = [{"size": asked.size, "shape": asked.shape, "colour": answer}]
+    looks += [{"shape": _other(SHAPES, shapes, draws)} for _ in range(more)]
     return looks + [{"size": s, "shape": f, "colour": c} for (s, f), c in zip(slots, colours, strict=True)]
 
 
-def _query_shape(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _query_shape(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     """Four objects of four shapes, told apart by colour, or by colour and size."""
     asked = form.nouns[0]
     shapes = draws.shuffled([s for s in SHAPES if s != answer])
@@ -132,6 +142,8 @@ def _query_shape(form: Form, answer: str, draws: Draws) -> list[Look]:
             if (c, s) != (asked.colour, asked.size)
         ]
     looks = [dict(asked.items()) | {"shape": answer}]
+    taken = {asked.colour, *(look["colour"] for look in rest)}
+    looks += [{"colour": _other(COLOURS, taken, draws)} for _ in range(more)]
     return looks + [look | {"shape": s} for look, s in zip(rest, shapes, strict=True)]
 
 
@@ -148,7 +160,7 @@ def grid(nouns: tuple[Noun, ...], names: tuple[str, str], draws: Draws) -> list[
     return [Noun(**dict(zip(names, pair, strict=True))) for pair in product(*axes)]
 
 
-def _query_size(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _query_size(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     """Two big, two small, named by a grid of colours and shapes."""
     nouns = grid(form.nouns, ("colour", "shape"), draws)
     other = SIZES[1 - SIZES.index(answer)]
@@ -156,10 +168,10 @@ def _query_size(form: Form, answer: str, draws: Draws) -> list[Look]:
     looks = [dict(form.nouns[0].items()) | {"size": answer}]
     rest = [noun for noun in nouns if noun != form.nouns[0]]
     looks += [dict(noun.items()) | {"size": size} for noun, size in zip(rest, sizes, strict=True)]
-    return _extras(looks, 4, 5, nouns, draws)
+    return _extras(looks, 4, 5, nouns, draws, more)
 
 
-def _compare_count(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _compare_count(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     """Two values, both there, one more of one than of the other: one edit turns the answer without a tie."""
     ((name, first),), ((_, second),) = form.nouns[0].items(), form.nouns[1].items()
     many, few = draws.choice(((2, 1), (3, 2)))
@@ -167,10 +179,11 @@ def _compare_count(form: Form, answer: str, draws: Draws) -> list[Look]:
         first, second = second, first
     looks = [{name: first} for _ in range(many)] + [{name: second} for _ in range(few)]
     others = [v for v in (SHAPES if name == "shape" else COLOURS) if v not in (first, second)]
-    return looks + [{name: draws.choice(others)} for _ in range(draws.integers(6 - len(looks)))]
+    rest = 6 - len(looks) if more else draws.integers(6 - len(looks))
+    return looks + [{name: draws.choice(others)} for _ in range(rest)]
 
 
-def _compare_attribute(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _compare_attribute(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     """Four objects of a grid, some pairs alike in the compared attribute and some not; the pair asked is
     one of them."""
     values = {"colour": COLOURS, "shape": SHAPES, "size": SIZES}[form.kind]
@@ -180,7 +193,7 @@ def _compare_attribute(form: Form, answer: str, draws: Draws) -> list[Look]:
     nouns = grid(form.nouns, NAMED_BY[form.kind], draws)
     named = _dress(draws.choice(pairs), form.nouns, nouns, draws)
     looks = [dict(noun.items()) | {form.kind: value} for noun, value in zip(named, dealt, strict=True)]
-    return _extras(looks, 4, 5, nouns, draws)
+    return _extras(looks, 4, 5, nouns, draws, more)
 
 
 def _dress(pair: tuple[int, int], asked: tuple[Noun, Noun], nouns: list[Noun], draws: Draws) -> list[Noun]:
@@ -190,9 +203,9 @@ def _dress(pair: tuple[int, int], asked: tuple[Noun, Noun], nouns: list[Noun], d
     return out
 
 
-def _logic(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _logic(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     if form.kind == "not":
-        return _but_not(form, answer, draws)
+        return _but_not(form, answer, draws, more)
     # Three nouns without a common word, of which two (and) or one (or) are there; the asked two are among
     # them.
     first, second = form.nouns
@@ -210,10 +223,10 @@ def _logic(form: Form, answer: str, draws: Draws) -> list[Look]:
     looks = [_look(noun.colour, noun.shape) for noun in present]
     turn = 1 + draws.integers(2)  # the three colours on each other's shapes
     looks += [_look(three[k].colour, three[(k + turn) % 3].shape) for k in range(3)]
-    return _extras(looks, len(looks), 5, three, draws)
+    return _extras(looks, len(looks), 5, three, draws, more)
 
 
-def _but_not(form: Form, answer: str, draws: Draws) -> list[Look]:
+def _but_not(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     """Two objects of the asked colour and two of a rival's: one pair is all of its shape, the other is
     not."""
     asked = form.nouns[0].colour, form.nouns[1].shape
@@ -221,7 +234,7 @@ def _but_not(form: Form, answer: str, draws: Draws) -> list[Look]:
     mixed, pure = (asked, rival) if answer == "yes" else (rival, asked)
     odd = _other(SHAPES, (mixed[1],), draws)
     looks = [_look(*mixed), _look(mixed[0], odd), _look(*pure), _look(*pure)]
-    return _extras(looks, 4, 5, [Noun(colour=asked[0]), Noun(colour=rival[0])], draws)
+    return _extras(looks, 4, 5, [Noun(colour=asked[0]), Noun(colour=rival[0])], draws, more)
 
 
 def _spatial_scene(form: Form, answer: str, seed: int, draws: Draws, options: SceneOptions) -> Scene | None:
@@ -230,7 +243,7 @@ def _spatial_scene(form: Form, answer: str, seed: int, draws: Draws, options: Sc
     The layout must offer a pair for every answer, so it tells nothing; a fifth object is never asked about.
     """
     nouns = grid(form.nouns, ("colour", "shape"), draws)
-    looks = _extras([dict(noun.items()) for noun in nouns], 4, 5, nouns, draws)
+    looks = _extras([dict(noun.items()) for noun in nouns], 4, 5, nouns, draws, options.more)
     full = _complete(looks, draws, options)
     centres = place(draws, [RADIUS[look[2]] for look in full], [look[1] for look in full], options)
     if centres is None:

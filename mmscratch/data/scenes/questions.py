@@ -60,7 +60,8 @@ def make_question(
     """The question of a seed, answer first: family, form and answer are drawn uniformly, then a scene is
     built.
 
-    The family fixes the number of objects (3 to 6), so `options.count` is not used. A scene that fails (no
+    The family fixes the number of objects (3 to 6, and one beyond its most with `options.more`), so
+    `options.count` is not used. A scene that fails (no
     room, a held-out pair, a word without work, refused by `accept`) is drawn again with form and answer
     kept: nothing but the draw of form and answer decides how often an answer occurs.
     """
@@ -94,11 +95,13 @@ def _make(seed, family, options, lang, which, accept, accept_other):
     family = draws.choice(FAMILIES) if family is None else family
     template = draws.choice(rows[which])
     form = draw_form(family, draws, lambda colour, shape: (colour, shape) not in options.heldout)
+    while options.more and family == "count" and form.nouns[0].shape:
+        form = draw_form(family, draws)  # a seventh object would break the permutation of four shapes
     answer = draws.choice(_possible(form, options))
     for _ in range(_ATTEMPTS):
         scene = build_scene(form, answer, seed, draws, options)
-        if scene is None or is_degenerate(form.program(), scene) or (accept and not accept(scene)):
-            continue
+        if scene is None or (accept and not accept(scene)) or is_degenerate(form.program(), scene):
+            continue  # the cheaper test first: a split accepts one scene in sixteen
         question = phrase(seed, form, answer, scene, lang, template)
         if accept_other is None:
             return question, None, None

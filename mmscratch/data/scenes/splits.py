@@ -13,8 +13,9 @@ test-language   the held-out template of each level (and of each question family
 test-length     five objects; at level 3 training stops at four, so its captions are longer than any seen
 test-noise      four times the pixel noise
 
-Questions have no test-count, test-position and test-length: their scenes are built for the question, with
-three to six objects anywhere, in training too.
+Questions have no test-position and test-length: their scenes are built for the question, with three to six
+objects anywhere, in training too. Each family has its own most; in the questions of test-count every scene
+holds one object more than that, five to seven.
 """
 
 from collections.abc import Callable, Iterable
@@ -37,7 +38,7 @@ DIGITS = {
 }
 SPLITS = tuple(DIGITS)
 TESTS = tuple(name for name in SPLITS if name.startswith("test-"))
-QUESTION_SPLITS = ("train", "val", "test-iid", "test-cogent", "test-language", "test-noise")
+QUESTION_SPLITS = ("train", "val", "test-iid", "test-cogent", "test-count", "test-language", "test-noise")
 _TEST_DIGITS = "".join(DIGITS[name] for name in TESTS)
 _INDEX_BITS, _ATTEMPT_BITS = 20, 12
 
