@@ -1191,3 +1191,62 @@ def left_out(ask):
     for n, people, value in ((1, 5, 4 / 15), (2, 4, 0.5), (3, 6, 5 / 6)):
         _require(_close(ask(n, people), value),
                  f"min(1, .3 n) is right for ten people only; {n} of {people} is {value:.3f}")  # fmt: skip
+
+
+# ── lesson 15 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("Scores w · tanh(W v_i + U u), their softmax over the regions, the weighted mean, and u added.")
+def hop(ask):
+    random = np.random.default_rng(15)
+    v, u = random.normal(size=(4, 3)), random.normal(size=3)
+    W, U, w = random.normal(size=(5, 3)), random.normal(size=(5, 3)), 2 * random.normal(size=5)
+    got = _array("hop", ask(v.copy(), u.copy(), W.copy(), U.copy(), w.copy()), (3,))
+    e = np.tanh(v @ W.T + U @ u) @ w
+    p = np.exp(e) / np.exp(e).sum()
+    _require(not _close(got, p @ v), "what was seen is added to the question: u is missing")
+    _require(not _close(got, u + np.exp(e) @ v), "the weights have to sum to one: divide by the sum of exp")
+    _require(not _close(got, u + e @ v), "these are scores, not weights: softmax over the regions")
+    alone = np.tanh(v @ W.T) @ w
+    _require(
+        not _close(got, u + np.exp(alone) / np.exp(alone).sum() @ v),
+        "the question does not ask: U u is missing",
+    )
+    raw = (v @ W.T + U @ u) @ w
+    _require(not _close(got, u + np.exp(raw) / np.exp(raw).sum() @ v), "tanh is missing")
+    _require(not _close(got, u + v.mean(0)), "this looks at all regions evenly")
+    _require(_close(got, u + p @ v), "not u + Σ p_i v_i")
+    _require(np.isfinite(ask(v, u, W, U, 1000 * w)).all(), "exp overflows: subtract the greatest score first")
+
+
+@exercise("Broadcast: a[:, None] + b[None] + c is (n, n, H); relu, then the sum over both.")
+def all_pairs(ask):
+    random = np.random.default_rng(16)
+    a, b, c = random.normal(size=(3, 4)), random.normal(size=(3, 4)), random.normal(size=4)
+    got = _array("all_pairs", ask(a.copy(), b.copy(), c.copy()), (4,))
+    each = np.maximum(a[:, None] + b[None] + c, 0)
+    _require(not _close(got, np.maximum(a + b + c, 0).sum(0)), "these are the pairs i = j alone")
+    _require(
+        not _close(got, np.maximum((a[:, None] + b[None] + c).sum((0, 1)), 0)),
+        "relu of each pair, then the sum",
+    )
+    _require(not _close(got, (a[:, None] + b[None] + c).sum((0, 1))), "relu is missing")
+    _require(not _close(got, each.mean((0, 1))), "the sum is asked for, not the mean")
+    _require(not _close(got, each.sum((0, 1)) - np.maximum(a + b + c, 0).sum(0)), "i = j is a pair, too")
+    _require(not _close(got, np.maximum(a[:, None] + b[None], 0).sum((0, 1))), "c, the question, is missing")
+    _require(_close(got, each.sum((0, 1))), f"expected {each.sum((0, 1)).round(3)}, got {got.round(3)}")
+
+
+@exercise("For each glimpse the outer product of its words and its regions; the mean over the glimpses.")
+def word_by_region(ask):
+    random = np.random.default_rng(17)
+    beta, alpha = random.dirichlet(np.ones(4), 3), random.dirichlet(np.ones(5), 3)
+    got = _array("word_by_region", ask(beta.copy(), alpha.copy()), (4, 5))
+    right = np.einsum("gt,gi->ti", beta, alpha) / 3
+    _require(not _close(got, 3 * right), "it sums to the number of glimpses: the mean is asked for")
+    _require(not _close(got, np.outer(beta.mean(0), alpha.mean(0))),
+             "the mean of products, not the product of means: each glimpse has its own words")  # fmt: skip
+    _require(not _close(got, np.outer(beta[0], alpha[0])), "all glimpses count, not the first alone")
+    _require(
+        not _close(got, np.einsum("gt,gi->gti", beta, alpha).max(0)),
+        "the mean over glimpses, not the greatest",
+    )
+    _require(_close(got, right), "not the mean over glimpses of β_t α_i")

@@ -773,6 +773,31 @@ WRONG = {
         lambda n, people=10: n / people,
         lambda n, people=10: None,
     ],
+    "hop": [
+        lambda v, u, W, U, w: e_softmax(np.tanh(v @ W.T + U @ u) @ w) @ v,
+        lambda v, u, W, U, w: u + np.exp(np.tanh(v @ W.T + U @ u) @ w) @ v,
+        lambda v, u, W, U, w: u + np.tanh(v @ W.T + U @ u) @ w @ v,
+        lambda v, u, W, U, w: u + e_softmax(np.tanh(v @ W.T) @ w) @ v,
+        lambda v, u, W, U, w: u + e_softmax((v @ W.T + U @ u) @ w) @ v,
+        lambda v, u, W, U, w: u + e_softmax(np.tanh(v @ W.T + U @ u) @ w) @ v,
+        lambda v, u, W, U, w: u + v.mean(0),
+    ],
+    "all_pairs": [
+        lambda a, b, c: np.maximum(a + b + c, 0).sum(0),
+        lambda a, b, c: np.maximum((a[:, None] + b + c).sum((0, 1)), 0),
+        lambda a, b, c: (a[:, None] + b + c).sum((0, 1)),
+        lambda a, b, c: np.maximum(a[:, None] + b + c, 0).mean((0, 1)),
+        lambda a, b, c: np.maximum(a[:, None] + b + c, 0).sum((0, 1)) - np.maximum(a + b + c, 0).sum(0),
+        lambda a, b, c: np.maximum(a[:, None] + b, 0).sum((0, 1)),
+        lambda a, b, c: np.maximum(a[:, None] + b + c, 0),
+    ],
+    "word_by_region": [
+        lambda beta, alpha: beta.T @ alpha,
+        lambda beta, alpha: np.outer(beta.mean(0), alpha.mean(0)),
+        lambda beta, alpha: np.outer(beta[0], alpha[0]),
+        lambda beta, alpha: (beta[:, :, None] * alpha[:, None]).max(0),
+        lambda beta, alpha: alpha.T @ beta / len(beta),
+    ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip
 
