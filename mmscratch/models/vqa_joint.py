@@ -140,7 +140,7 @@ class JointEmbedding(nn.Module):
     """
 
     def __init__(self, words, answers, fusion="film", question="bow", loss="softmax",
-                 channels=(16, 32, 64, 64), hidden=128, pool="max", generator=None):  # fmt: skip
+                 channels=(16, 32, 64, 64), hidden=128, generator=None, pool="max"):  # fmt: skip
         for name, value, known in (("fusion", fusion, FUSIONS), ("question", question, QUESTIONS)):
             if value not in known:
                 raise ValueError(f"JointEmbedding: {name}: expected one of {', '.join(known)}, got {value!r}")

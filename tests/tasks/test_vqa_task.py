@@ -147,6 +147,7 @@ def test_prior():
     class Some:
         questions = ("a?", "a?", "a?", "b?", "b?")
         answers = ("no", "yes", "yes", "red", "no")
+        types = ("",) * 5
 
     prior = Prior.of(Some)
     assert prior.majority == "no" and prior.questions == {"a?": ["yes", 3], "b?": ["red", 2]}
