@@ -71,7 +71,8 @@ class VQASettings:
     hops         of model=san
     glimpses     of model=glimpses and word-glimpses
     supervision  of model=word-glimpses, on scenes: weight of the loss that points the first glimpse at what
-                 the first noun stands for, the second at the second's; 0: it finds that out by itself
+                 the first noun stands for, the second at the second's; 0: it is left to find that out, which
+                 24,000 questions teach it hardly (47 % after 11 epochs, 99 % after 8 with 1)
     boxes        of model=topdown: found by the shipped detector, or true, the scenes' own
     order        of model=coattention: parallel or alternating
     answers      how many of the most frequent answers are known, where the data does not list them
