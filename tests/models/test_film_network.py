@@ -84,7 +84,7 @@ def test_coordinates_and_refusals():
     place = coordinates(3, 5)
     np.testing.assert_allclose(place[0, 0], [-1, -0.5, 0, 0.5, 1])
     np.testing.assert_allclose(place[1, :, 0], [-1, 0, 1])
-    with pytest.raises(ValueError, match="question: expected one of bow, lstm, got 'gru'"):
+    with pytest.raises(ValueError, match="question: expected one of bow, lstm, both, got 'gru'"):
         FiLMNetwork(9, 3, question="gru")
     with pytest.raises(ValueError, match="blocks: expected at least 1, got 0"):
         FiLMNetwork(9, 3, blocks=0)

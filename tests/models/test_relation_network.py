@@ -170,7 +170,7 @@ def test_shapes_and_refusals():
     assert given(rows, QuestionBatch.of([[4]]), np.ones(1, np.int64)).shape == (1, 4)
     with pytest.raises(ValueError, match=r"objects must be \(N, n, 5\), got \(1, 3, 32, 32\)"):
         given.objects(images)
-    with pytest.raises(ValueError, match="question: expected one of bow, lstm, got 'gru'"):
+    with pytest.raises(ValueError, match="question: expected one of bow, lstm, both, got 'gru'"):
         RelationNetwork(9, 3, question="gru")
     with pytest.raises(ValueError, match="fusion: expected concat or film, got 'sum'"):
         Pairs(2, 2, 2, fusion="sum")

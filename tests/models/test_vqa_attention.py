@@ -194,7 +194,7 @@ def test_cells_know_their_place():
 def test_refused():
     with pytest.raises(ValueError, match="StackedAttention: hops: expected at least 1, got 0"):
         StackedAttention(9, 3, hops=0)
-    with pytest.raises(ValueError, match="Glimpses: question: expected one of bow, lstm, got 'gru'"):
+    with pytest.raises(ValueError, match="Glimpses: question: expected one of bow, lstm, both, got 'gru'"):
         Glimpses(9, 3, question="gru")
     with pytest.raises(ValueError, match="WordGlimpses: fusion: expected one of .*mlb.*, got 'sum'"):
         WordGlimpses(9, 3, fusion="sum")

@@ -122,5 +122,5 @@ def test_shares_of_cells():
 def test_refused():
     with pytest.raises(ValueError, match=r"boxes must be \(N, R, 10\), got \(1, 3, 64, 64\)"):
         model_of()(Tensor(np.zeros((1, 3, 64, 64))), QuestionBatch.of([[4]]), np.zeros(1, int))
-    with pytest.raises(ValueError, match="question: expected one of bow, lstm, got 'gru'"):
+    with pytest.raises(ValueError, match="question: expected one of bow, lstm, both, got 'gru'"):
         TopDownVQA(9, 4, 10, question="gru")
