@@ -54,7 +54,7 @@ def attention_figures(model, asked, most=2000):
     which objects decide. Scored are the first ``most`` questions that have such objects.
     """
     questions = asked.questions
-    rows = asked.grids is not None and asked.grids.ndim == 3
+    rows = asked.grids is not None and asked.grids.ndim == 3 and not hasattr(model, "grid")
     if not hasattr(model, "attention") or rows or questions.supports is None:
         return {}
     chosen = np.array([m for m, ids in enumerate(questions.supports) if ids][:most])

@@ -1,18 +1,25 @@
-"""Models of questions that attend, by the name that ``--set model=`` gives them."""
+"""Models of visual questions, by the name that ``--set model=`` gives them, and what they are shown."""
 
 import numpy as np
 
 from .. import ops
 from ..data.scenes import object_cells
+from ..models.film_network import FiLMNetwork
+from ..models.program_network import ProgramNetwork
+from ..models.relation_network import RelationNetwork
 from ..models.scene_reader import ROW
+from ..models.transformer_fusion import TransformerFusion
 from ..models.vqa_attention import Glimpses, StackedAttention, WordGlimpses
 from ..models.vqa_coattention import CoAttention
+from ..models.vqa_joint import JointEmbedding, PictureCNN
 from ..models.vqa_top_down import TopDownVQA
+from ..random import Generator
 from ..tensor import tensor
 from .run import RunError
 from .vqa_boxes import box_size, scene_boxes
+from .vqa_features import CHANNELS, detected_rows, scene_grids
 
-__all__ = ["ATTENDING", "attention_loss", "boxes_of", "build_attending", "noun_cells"]
+__all__ = ["ATTENDING", "attention_loss", "make_model", "noun_cells", "shown"]
 
 NOUNS = 2
 
@@ -23,10 +30,47 @@ ATTENDING = {
     "coattention": (CoAttention, ("order",)),
     "topdown": (TopDownVQA, ("question",)),
 }
-"""Name → class, and which settings are arguments of its own."""
+"""Those that attend: name → class, and which settings are arguments of its own."""
 
 
-def build_attending(settings, words, answers, options):
+def make_model(settings, vocabulary, answers, seed):
+    """The settings' model, untrained."""
+    w = settings.width
+    options = {
+        "question": settings.question, "loss": settings.loss, "channels": (w, 2 * w, 4 * w, 4 * w),
+        "hidden": settings.hidden, "generator": Generator(seed),
+    }  # fmt: skip
+    rows = ROW if settings.encoder == "detected" else None
+    if settings.model == "film":
+        model = FiLMNetwork(len(vocabulary), len(answers), blocks=settings.blocks, **options)
+    elif settings.model == "relation":
+        model = RelationNetwork(len(vocabulary), len(answers), fusion=settings.fusion, rows=rows, **options)
+    elif settings.model == "transformer":
+        del options["question"]  # it reads the words itself
+        model = TransformerFusion(len(vocabulary), len(answers), layers=settings.blocks, **options, rows=rows)
+    elif settings.model == "program":
+        model = ProgramNetwork(len(vocabulary), answers, settings.hidden, generator=options["generator"])
+    elif settings.model in ATTENDING:
+        model = _build_attending(settings, len(vocabulary), len(answers), options)
+    else:
+        model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, pool=settings.pool, **options)
+    if settings.encoder == "frozen":
+        for part in model.modules():
+            if isinstance(part, PictureCNN):
+                part.read_grids(CHANNELS, options["generator"])
+    return model
+
+
+def shown(settings, images, graphs=None, progress=False):
+    """What is computed once of pictures (N, 64, 64, 3) for the settings' model; None: it sees them."""
+    if settings.model == "topdown":
+        return _boxes_of(settings, images, graphs)
+    if settings.encoder == "frozen":
+        return scene_grids(images, progress=progress)
+    return detected_rows(images, progress=progress) if settings.encoder == "detected" else None
+
+
+def _build_attending(settings, words, answers, options):
     """The model of these settings, untrained; ``options`` are those that all models have."""
     cls, own = ATTENDING[settings.model]
     given = {k: v for k, v in options.items() if k != "question"}
@@ -38,7 +82,7 @@ def build_attending(settings, words, answers, options):
     return cls(words, answers, **given, **{name: getattr(settings, name) for name in own})
 
 
-def boxes_of(settings, images, graphs):
+def _boxes_of(settings, images, graphs):
     """The boxes of pictures as the settings want them, the scenes' graphs being given or None.
 
     Errors     RunError for boxes=true where the scenes are not known

@@ -20,9 +20,10 @@ from ..data.errors import DataError
 from ..train import read_journal
 from .caption_table import summarise
 from .run import RunError, settings_from, write_json
-from .vqa import VQASettings, evaluate, train
+from .vqa import evaluate, train
 from .vqa_data import load
 from .vqa_families import blind, claims, draw_families, family_table
+from .vqa_settings import VQASettings
 
 __all__ = ["main"]
 

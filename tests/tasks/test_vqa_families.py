@@ -13,10 +13,11 @@ from mmscratch.models.vqa_joint import JointEmbedding, PictureCNN
 from mmscratch.models.vqa_questions import QUESTIONS, QuestionBatch
 from mmscratch.models.vqa_regions import PictureCells
 from mmscratch.random import Generator
-from mmscratch.tasks import vqa, vqa_features, vqa_table
+from mmscratch.tasks import vqa_features, vqa_table
 from mmscratch.tasks.run import RunError
 from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, load
 from mmscratch.tasks.vqa_families import blind, by_family, claims, draw_families, family_table
+from mmscratch.tasks.vqa_settings import VQASettings
 from mmscratch.tensor import Tensor
 
 DATA = "scenes:questions=60"
@@ -123,7 +124,7 @@ def test_the_command(tmp_path, capsys):
 
 def test_every_model_of_the_table_has_settings_that_fit():
     for settings in vqa_table.MODELS.values():
-        assert isinstance(vqa_table.settings_from(vqa.VQASettings, list(settings)), vqa.VQASettings)
+        assert isinstance(vqa_table.settings_from(VQASettings, list(settings)), VQASettings)
     assert set(vqa_table.NO_ATTENTION) <= set(vqa_table.MODELS)
 
 
