@@ -92,7 +92,7 @@ def test_products_are_of_neighbouring_words():
 
 @pytest.mark.parametrize("kind", ["mean", "best"])
 def test_it_finds_words_that_it_was_never_told(kind):
-    """Six kinds of regions, two words each, three a picture in any order: pairs alone teach which is which."""
+    """Six kinds of regions, two words each, three a picture: pairs alone teach which is which."""
     draw = np.random.default_rng(0)
     model = Fragments(13, 6, dim=32, embedding=16, generator=Generator(0))
     optimizer = optim.Adam(model.parameters(), lr=0.01)
