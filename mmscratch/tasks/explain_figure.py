@@ -40,6 +40,9 @@ def explain_figure(path, asked, index=0):
     for row, (kind, network) in zip(axes[:, 1:], networks.items(), strict=True):
         for axis, method in zip(row, METHODS, strict=True):
             heat = maps_of(method, network, one)[0]
+            if heat.min() == heat.max():
+                heat = heat * 0
+                axis.text(32, 8, "0 everywhere", color="white", fontsize=7, ha="center")
             axis.imshow(heat / np.quantile(heat, 0.998).clip(1e-12), cmap="inferno", vmin=0, vmax=1)
             axis.contour(mask, [0.5], colors="white", linewidths=0.6)
             if network is networks["trained"]:
