@@ -67,8 +67,8 @@ def guided_backpropagation(function, images, model, *, context=()):
     Errors     ValueError where a ReLU is no layer of ``model`` and cannot be guided
     Source     Springenberg, Dosovitskiy, Brox & Riedmiller, 2015, §3.4
 
-    model: its layers ``nn.ReLU``, and those with ``activation="relu"``, are guided. The map draws edges
-    whatever the weights are: see the rows of random weights in ``mmscratch table explain`` first.
+    model: its layers ``nn.ReLU``, and those with ``activation="relu"``, are guided. On photographs the map
+    draws edges whatever the weights are (Adebayo et al., 2018): look at a network of random weights too.
     """
     title = "guided_backpropagation"
     (x,) = arrays(title, images)
