@@ -5,6 +5,7 @@ import pytest
 
 from mmscratch.gradcheck import gradcheck
 from mmscratch.models.fusion.bilinear import MCB, MLB, MUTAN, circular_convolution, count_sketch_matrix
+from mmscratch.models.fusion.multiplicative import MultiplicativeInteraction
 from mmscratch.random import Generator
 from mmscratch.tensor import Tensor
 
@@ -94,3 +95,15 @@ def test_mcb_is_its_formula():
 def test_refused():
     with pytest.raises(ValueError, match=r"a \(4, 6\) and b \(4, 5\): expected the same"):
         circular_convolution(V, Q)
+
+
+def test_a_pure_product_sees_no_modality_alone():
+    """MCB holds v ⊗ q and nothing else, so (−v, −q) is (v, q) to it: of y = sign v with sign v = sign q,
+    which either tells, it can learn nothing. The ones of tensor fusion, and biases, keep what each tells."""
+    mcb, full = double(MCB(6, 5, 3, Generator(0), sketch=16)), double(MultiplicativeInteraction(6, 5, 3))
+    for s in (mcb.sketch_v, mcb.sketch_q):
+        s.data = s.data.astype(np.float64)
+    found = mcb(Tensor(V), Tensor(Q)).detach().numpy()
+    np.testing.assert_allclose(mcb(Tensor(-V), Tensor(-Q)).detach().numpy(), found, atol=1e-12)
+    moved = full(Tensor(-V), Tensor(-Q)).detach().numpy() - full(Tensor(V), Tensor(Q)).detach().numpy()
+    assert np.abs(moved).min() > 1e-3
