@@ -289,7 +289,7 @@ def where_objects_are(part):
 
 
 def told(maps, chosen, images, image_of):
-    """−ln of the weight that glimpse 1 and 2 of a relation give to the first and the second object, its mean."""
+    """Mean −ln of what glimpses 1 and 2 of a relation give to the first and the second object."""
     home, support = where["train"][images], [parts["train"].supports[m] for m in chosen]
     target = np.array(
         [home[n][list(s)] if len(s) == 2 else (-1, -1) for n, s in zip(image_of, support, strict=True)]
@@ -369,7 +369,7 @@ masks = [scenes.masks(scene) for scene in test.scenes]
 
 
 def looks(model):
-    """Every test question's maps over the eight regions (M, G, 8), and the words of each (M, G, T) or None."""
+    """Maps of all test questions over the regions (M, G, 8), and the words of each (M, G, T) or None."""
     every = asked["test"]
     with no_grad():
         _, maps, words = model.look(
@@ -379,7 +379,7 @@ def looks(model):
 
 
 def pointing_at(maps, chosen, which):
-    """Pointing of maps (M, 8) of some questions at their ``which``-th object; chance of picture and regions."""
+    """Pointing of some questions at their ``which``-th object; chance of picture and of regions."""
     n = test.image_of[chosen]
     grids = np.stack(
         [attention_grid(maps[[m]], cells["test"][k], 8)[0] for m, k in zip(chosen, n, strict=True)]
