@@ -111,7 +111,6 @@ def claims(models, questions, none, attending):
         for t in attending
     ]  # fmt: skip
     apart = max((t for t in of_model if t not in none), key=lambda t: np.mean(of_model[t]["relations"]))
-    title = f"relations need more than CNN + LSTM: {apart} beside {none[0]}"
     few = round(questions * len(RELATIONS) / len(ANSWERS))
     for base in none:
         title = f"relations need more than CNN + LSTM: {apart} beside {base}"
