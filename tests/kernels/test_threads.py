@@ -146,3 +146,28 @@ def test_settings_refuse_what_they_do_not_know():
     assert "MMSCRATCH_MALLOC: expected 'keep' or nothing, got 'jemalloc'" in wrong.stderr
     wrong = run("from mmscratch import kernels; kernels.host()", MMSCRATCH_BLAS_THREADS="0")
     assert "MMSCRATCH_BLAS_THREADS: expected a number of threads or 'keep', got '0'" in wrong.stderr
+
+
+WAITING = """
+import os
+from mmscratch import kernels
+before = os.environ.get("GOMP_SPINCOUNT")
+floor = kernels.host()
+loaded = any("libgomp" in line for line in open("/proc/self/maps"))
+print(before, os.environ.get("GOMP_SPINCOUNT"), loaded)
+"""
+
+
+@pytest.mark.skipif(platform.system() != "Linux", reason="reads /proc")
+def test_idle_threads_are_told_to_give_up_their_cores_before_openmp_is_loaded():
+    clean = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
+    for given, expected in (
+        ({}, "None 2000 False"),
+        ({"GOMP_SPINCOUNT": "7"}, "7 7 False"),
+        ({"OMP_WAIT_POLICY": "active"}, "None None False"),
+    ):
+        environment = clean | {"PYTHONPATH": os.pathsep.join(sys.path)} | given
+        done = subprocess.run(
+            [sys.executable, "-c", WAITING], env=environment, capture_output=True, text=True
+        )
+        assert done.stdout.strip() == expected, done.stderr
