@@ -22,8 +22,9 @@ from mmscratch.data.scenes.questions import annotators, make_question
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.data.vqa import QuestionSet
 from mmscratch.metrics.vqa import answer_accuracy, normalize_answer, soft_scores
-from mmscratch.models.vqa_bilinear import MLB, MUTAN, circular_convolution, count_sketch_matrix
-from mmscratch.models.vqa_joint import FiLM, JointEmbedding
+from mmscratch.models.fusion.bilinear import MLB, MUTAN, circular_convolution, count_sketch_matrix
+from mmscratch.models.fusion.film import FiLM
+from mmscratch.models.vqa_joint import JointEmbedding
 from mmscratch.random import Generator
 from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, words_of
 from mmscratch.tasks.vqa_judge import answers_of, judge
@@ -546,4 +547,4 @@ checks.left_out(left_out)
 # * Question-only and shuffled pictures stand beside every score.
 # * The official accuracy: 0, .3, .6, .9, 1. Soft scores teach it.
 #
-# Read on in `mmscratch/models/`: `vqa_joint`, `vqa_bilinear`, `film_network`; and `tasks/vqa_judge`. Lesson 15 lets the question choose *where* to look.
+# Read on in `mmscratch/models/`: `vqa_joint`, `fusion/bilinear`, `film_network`; and `tasks/vqa_judge`. Lesson 15 lets the question choose *where* to look.

@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import importlib
 import importlib.util
 import io
 import pathlib
@@ -906,6 +907,17 @@ def test_lessons_are_chosen_by_the_beginning_of_their_name():
     assert len(build.sources()) == len(LESSONS)
     with pytest.raises(SystemExit, match="no lesson begins with 77"):
         build.sources(["77"])
+
+
+@english
+def test_what_a_lesson_imports_is_there(path):
+    """Running it says so too, but takes a minute."""
+    tree = ast.parse("\n".join(build.code(build.read(path))))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module.partition(".")[0] == "mmscratch":
+            part = importlib.import_module(node.module)
+            for name in (alias.name for alias in node.names):
+                assert hasattr(part, name) or importlib.util.find_spec(f"{node.module}.{name}"), name
 
 
 # ── whole lessons ───────────────────────────────────────────────────────────────────────────────
