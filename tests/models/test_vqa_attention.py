@@ -143,6 +143,7 @@ def test_a_seeded_fault_is_caught(monkeypatch, fault):
         check(name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 def test_gradients(name):
     model = double(MODELS[name]())

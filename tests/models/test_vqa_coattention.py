@@ -147,6 +147,7 @@ def test_gradients(cls):
         gradcheck(lambda q, v, *_, k=k: level(q, v, mask)[k], q, v, *level.parameters())
 
 
+@pytest.mark.slow
 def test_gradients_of_the_levels():
     reader = double(QuestionLevels(9, 3, Generator(0)))
     for k in (0, 1, 2):

@@ -89,6 +89,7 @@ def test_a_seeded_fault_is_caught(monkeypatch, fault):
         check()
 
 
+@pytest.mark.slow
 def test_gradients():
     model, layer = model_of(), GatedTanh(3, 2, Generator(1))
     for part in layer.parameters():

@@ -87,6 +87,7 @@ def test_batches_are_a_function_of_seed_and_place():
         assert np.isfinite(pictures).all()
 
 
+@pytest.mark.slow
 def test_the_commands(tmp_path, capsys):
     data = write(tmp_path, tones(3))
     run = digits.train(f"fsdd:{data}", tmp_path / "run", 0, ["held_out=cy", "epochs=6"], progress=False)

@@ -29,6 +29,7 @@ def trained(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_commands(trained, tmp_path, capsys):
     """240 questions are too few for new programs, not for those of the words that were met."""
     assert main(["evaluate", str(trained), "--split", "test-iid", "--json", str(tmp_path / "f.json")]) == 0
