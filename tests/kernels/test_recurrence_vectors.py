@@ -86,6 +86,7 @@ def test_how_a_step_is_shared_does_not_matter(net, monkeypatch):
         numba.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", sorted({0, 16, 32} - {simd.BYTES}))
 def test_other_vector_widths(width, tmp_path):
     if width > simd.BYTES:

@@ -105,6 +105,7 @@ def test_lookups():
     np.testing.assert_array_equal(cpu.permute(turned, (2, 0, 1)), turned.transpose(2, 0, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["32", "16", "0"])
 def test_other_widths(width):
     """The same on half-width and quarter-width vectors, and without any."""

@@ -204,6 +204,7 @@ def matrix(function, size):
     return np.array([formula(*row) for row in np.eye(size)]).T
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["32", "16"])
 def test_narrower_vectors(width):
     if int(width) >= simd.BYTES:
