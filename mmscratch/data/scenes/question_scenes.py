@@ -7,8 +7,10 @@ nothing either. Words of the question are covered by distractors (an absent red 
 a circle around), so that each of its words is needed.
 """
 
+import math
 from collections.abc import Callable
-from itertools import combinations, permutations, product
+from functools import cache
+from itertools import accumulate, combinations, permutations, product
 
 from .draws import Draws
 from .graph import COLOURS, RADIUS, SHAPES, SIZES, Scene, SceneOptions
@@ -25,7 +27,7 @@ def build_scene(form: Form, answer: str, seed: int, draws: Draws, options: Scene
     """One attempt at a scene in which the form has the answer; None where the attempt failed."""
     if form.family in ("relate", "query_relation"):
         return _spatial_scene(form, answer, seed, draws, options)
-    looks = _BUILDERS[form.family](form, answer, draws, options.more)
+    looks = _BUILDERS[form.family](form, answer, draws, options)
     by_size = form.family == "query_size" or form.kind == "size"
     return looks and _finish(looks, seed, draws, options, room=RADIUS["big"] if by_size else None)
 
@@ -86,34 +88,65 @@ def _extras(looks: list[Look], low: int, high: int, nouns: list[Noun], draws: Dr
     return looks
 
 
-def _exist(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+@cache
+def _rivals(heldout: frozenset[tuple[str, str]]) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
+    """How likely each rival of each pair is, so that which of the two was asked for stays open.
+
+    Forward    P(rival | pair) = d_pair · d_rival where the two share no word and neither they nor their
+               crosses are held out, else 0, with d such that each row sums to one
+    Source     Sinkhorn, 1964, of a symmetric matrix: d ← √(d / (A d))
+    Note       P is symmetric. Drawn evenly among its rivals instead, a pair with few of them would be theirs
+               more often than they are its. Plain floats in a fixed order: the same bits everywhere
+    """
+    pairs = [p for p in product(COLOURS, SHAPES) if p not in heldout]
+    rivals = {
+        (c, s): [
+            (k, f) for k, f in pairs if k != c and f != s and not {(c, f), (k, s)} & heldout
+        ]
+        for c, s in pairs
+    }  # fmt: skip
+    d = dict.fromkeys(pairs, 1.0)
+    for _ in range(100):
+        d = {p: math.sqrt(d[p] / sum(d[r] for r in rivals[p])) for p in pairs}
+    return {p: {r: d[p] * d[r] for r in rivals[p]} for p in pairs}
+
+
+def _weighted(weights: dict, draws: Draws):
+    """A key drawn by its weight; the weights sum to one."""
+    at = draws.random()
+    ends = zip(weights, accumulate(weights.values()), strict=True)
+    return next((key for key, end in ends if at < end), max(weights, key=weights.get))
+
+
+def _exist(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     """The asked noun and a rival that shares no word with it: one is there, and both are covered word by
-    word."""
+    word. Both could have been asked for: of a held-out pair as rival, what is missing tells the answer."""
     colour, shape = form.nouns[0].colour, form.nouns[0].shape
-    rival = _other(COLOURS, (colour,), draws), _other(SHAPES, (shape,), draws)
+    rival = _weighted(_rivals(options.heldout)[colour, shape], draws)
     here = (colour, shape) if answer == "yes" else rival
     looks = [_look(*here), _look(colour, rival[1]), _look(rival[0], shape)]
-    return _extras(looks, 3, 5, [form.nouns[0], Noun(rival[1], rival[0])], draws, more)
+    return _extras(looks, 3, 5, [form.nouns[0], Noun(rival[1], rival[0])], draws, options.more)
 
 
 def _look(colour: str, shape: str) -> Look:
     return {"colour": colour, "shape": shape}
 
 
-def _count(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
-    """A permutation scene: the counts of four values are 0, 1, 2, 3 in some order; `more` of colours only."""
+def _count(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
+    """A permutation scene: the counts of four values are 0, 1, 2, 3 in some order; `options.more` of colours
+    only."""
     ((name, value),) = form.nouns[0].items()
     values = draws.shuffled([v for v in (SHAPES if name == "shape" else COLOURS) if v != value])[:3]
     counts = draws.shuffled([n for n in range(4) if n != int(answer)])
     looks = [{name: value} for _ in range(int(answer))]
     for other, n in zip(values, counts, strict=True):
         looks += [{name: other} for _ in range(n)]
-    if more:  # of a colour outside the permutation
+    if options.more:  # of a colour outside the permutation
         looks.append({name: _other(COLOURS, (value, *values), draws)})
     return looks
 
 
-def _query_colour(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+def _query_colour(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     """Three shapes in both sizes, in the six colours: every colour is the answer to one question."""
     asked = form.nouns[0]
     shapes = [asked.shape, *draws.shuffled([s for s in SHAPES if s != asked.shape])[:2]]
@@ -122,11 +155,11 @@ def _query_colour(form: Form, answer: str, draws: Draws, more: int) -> list[Look
     ]
     colours = draws.shuffled([c for c in COLOURS if c != answer])
     looks = [{"size": asked.size, "shape": asked.shape, "colour": answer}]
-    looks += [{"shape": _other(SHAPES, shapes, draws)} for _ in range(more)]
+    looks += [{"shape": _other(SHAPES, shapes, draws)} for _ in range(options.more)]
     return looks + [{"size": s, "shape": f, "colour": c} for (s, f), c in zip(slots, colours, strict=True)]
 
 
-def _query_shape(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+def _query_shape(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     """Four objects of four shapes, told apart by colour, or by colour and size."""
     asked = form.nouns[0]
     shapes = draws.shuffled([s for s in SHAPES if s != answer])
@@ -141,7 +174,7 @@ def _query_shape(form: Form, answer: str, draws: Draws, more: int) -> list[Look]
         ]
     looks = [dict(asked.items()) | {"shape": answer}]
     taken = {asked.colour, *(look["colour"] for look in rest)}
-    looks += [{"colour": _other(COLOURS, taken, draws)} for _ in range(more)]
+    looks += [{"colour": _other(COLOURS, taken, draws)} for _ in range(options.more)]
     return looks + [look | {"shape": s} for look, s in zip(rest, shapes, strict=True)]
 
 
@@ -158,7 +191,7 @@ def grid(nouns: tuple[Noun, ...], names: tuple[str, str], draws: Draws) -> list[
     return [Noun(**dict(zip(names, pair, strict=True))) for pair in product(*axes)]
 
 
-def _query_size(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+def _query_size(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     """Two big, two small, named by a grid of colours and shapes."""
     nouns = grid(form.nouns, ("colour", "shape"), draws)
     other = SIZES[1 - SIZES.index(answer)]
@@ -166,10 +199,10 @@ def _query_size(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     looks = [dict(form.nouns[0].items()) | {"size": answer}]
     rest = [noun for noun in nouns if noun != form.nouns[0]]
     looks += [dict(noun.items()) | {"size": size} for noun, size in zip(rest, sizes, strict=True)]
-    return _extras(looks, 4, 5, nouns, draws, more)
+    return _extras(looks, 4, 5, nouns, draws, options.more)
 
 
-def _compare_count(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+def _compare_count(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     """Two values, both there, one more of one than of the other: one edit turns the answer without a tie."""
     ((name, first),), ((_, second),) = form.nouns[0].items(), form.nouns[1].items()
     many, few = draws.choice(((2, 1), (3, 2)))
@@ -177,11 +210,11 @@ def _compare_count(form: Form, answer: str, draws: Draws, more: int) -> list[Loo
         first, second = second, first
     looks = [{name: first} for _ in range(many)] + [{name: second} for _ in range(few)]
     others = [v for v in (SHAPES if name == "shape" else COLOURS) if v not in (first, second)]
-    rest = 6 - len(looks) if more else draws.integers(6 - len(looks))
+    rest = 6 - len(looks) if options.more else draws.integers(6 - len(looks))
     return looks + [{name: draws.choice(others)} for _ in range(rest)]
 
 
-def _compare_attribute(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+def _compare_attribute(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     """Four objects of a grid, some pairs alike in the compared attribute and some not; the pair asked is
     one of them."""
     values = {"colour": COLOURS, "shape": SHAPES, "size": SIZES}[form.kind]
@@ -191,7 +224,7 @@ def _compare_attribute(form: Form, answer: str, draws: Draws, more: int) -> list
     nouns = grid(form.nouns, NAMED_BY[form.kind], draws)
     named = _dress(draws.choice(pairs), form.nouns, nouns, draws)
     looks = [dict(noun.items()) | {form.kind: value} for noun, value in zip(named, dealt, strict=True)]
-    return _extras(looks, 4, 5, nouns, draws, more)
+    return _extras(looks, 4, 5, nouns, draws, options.more)
 
 
 def _dress(pair: tuple[int, int], asked: tuple[Noun, Noun], nouns: list[Noun], draws: Draws) -> list[Noun]:
@@ -201,9 +234,9 @@ def _dress(pair: tuple[int, int], asked: tuple[Noun, Noun], nouns: list[Noun], d
     return out
 
 
-def _logic(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+def _logic(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     if form.kind == "not":
-        return _but_not(form, answer, draws, more)
+        return _but_not(form, answer, draws, options)
     # Three nouns without a common word, of which two (and) or one (or) are there; the asked two are among
     # them.
     first, second = form.nouns
@@ -221,10 +254,10 @@ def _logic(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     looks = [_look(noun.colour, noun.shape) for noun in present]
     turn = 1 + draws.integers(2)  # the three colours on each other's shapes
     looks += [_look(three[k].colour, three[(k + turn) % 3].shape) for k in range(3)]
-    return _extras(looks, len(looks), 5, three, draws, more)
+    return _extras(looks, len(looks), 5, three, draws, options.more)
 
 
-def _but_not(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
+def _but_not(form: Form, answer: str, draws: Draws, options: SceneOptions) -> list[Look]:
     """Two objects of the asked colour and two of a rival's: one pair is all of its shape, the other is
     not."""
     asked = form.nouns[0].colour, form.nouns[1].shape
@@ -232,7 +265,7 @@ def _but_not(form: Form, answer: str, draws: Draws, more: int) -> list[Look]:
     mixed, pure = (asked, rival) if answer == "yes" else (rival, asked)
     odd = _other(SHAPES, (mixed[1],), draws)
     looks = [_look(*mixed), _look(mixed[0], odd), _look(*pure), _look(*pure)]
-    return _extras(looks, 4, 5, [Noun(colour=asked[0]), Noun(colour=rival[0])], draws, more)
+    return _extras(looks, 4, 5, [Noun(colour=asked[0]), Noun(colour=rival[0])], draws, options.more)
 
 
 def _spatial_scene(form: Form, answer: str, seed: int, draws: Draws, options: SceneOptions) -> Scene | None:
@@ -270,7 +303,7 @@ def _offered(form: Form, layout: Scene) -> dict[str, list[tuple[int, int]]]:
     }
 
 
-_BUILDERS: dict[str, Callable[[Form, str, Draws], list[Look]]] = {
+_BUILDERS: dict[str, Callable[[Form, str, Draws, SceneOptions], list[Look]]] = {
     "exist": _exist,
     "count": _count,
     "query_colour": _query_colour,

@@ -315,17 +315,10 @@ def left_open(question, options):
     return len(answers)
 
 
-LEAKS = {
-    # Asked noun and rival are no longer exchangeable: a held-out pair can be the rival alone, so where
-    # such a pair is what is missing, the answer is yes. The picture alone is right in 54 to 55 of 100.
-    "exist": pytest.mark.xfail(strict=True, reason="a held-out pair that is missing gives the answer away"),
-}
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("options", [HELD, MORE], ids=["heldout", "count"])
-@pytest.mark.parametrize("family", [pytest.param(f, marks=LEAKS[f] if f in LEAKS else ()) for f in FAMILIES])
+@pytest.mark.parametrize("family", FAMILIES)
 def test_gates_of_the_splits(family, options):
     """Blind models fitted to a split's own scenes: at most two points over what the words leave open.
 
