@@ -42,7 +42,8 @@ class PictureCNN(nn.Module):
     def read_grids(self, inputs, generator=None):
         """Take the grids that another network has made of the pictures: a = relu(conv₁ₓ₁(grid)).
 
-        Shapes     from here on x (B, inputs, h, w) → ``grid`` (B, C, h, w)
+        Shapes     from here on x (B, inputs, h, w) → ``grid`` (B, C, h, w); objects instead of cells,
+                   (B, R, inputs), are a grid of R × 1
         """
         self.inputs = inputs
         self.convolutions = nn.Sequential(
@@ -51,6 +52,8 @@ class PictureCNN(nn.Module):
 
     def grid(self, images):
         """The cells before the maximum."""
+        if images.ndim == 3 and self.inputs != 3:
+            images = ops.unsqueeze(ops.permute(images, axes=(0, 2, 1)), axis=3)
         if images.ndim != 4 or images.shape[1] != self.inputs:
             raise ValueError(
                 f"PictureCNN: images must be (B, {self.inputs}, H, W), got {tuple(images.shape)}"

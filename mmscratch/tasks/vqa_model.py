@@ -54,10 +54,10 @@ def make_model(settings, vocabulary, answers, seed):
         model = _build_attending(settings, len(vocabulary), len(answers), options)
     else:
         model = JointEmbedding(len(vocabulary), len(answers), settings.fusion, pool=settings.pool, **options)
-    if settings.encoder == "frozen":
+    if settings.encoder in ("frozen", "detected"):
         for part in model.modules():
             if isinstance(part, PictureCNN):
-                part.read_grids(CHANNELS, options["generator"])
+                part.read_grids(rows or CHANNELS, options["generator"])
     return model
 
 

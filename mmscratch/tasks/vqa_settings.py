@@ -29,7 +29,7 @@ class VQASettings:
     pool         of model=joint: max, the strongest cell of each channel, or flat, all cells (64 × 64 pixels)
     question     bow, lstm or both of them side by side
     encoder      frozen: the cells of the shipped scene network, computed once; detected: rows of what the
-                 shipped detector finds, for models that attend, relation and transformer; scratch:
+                 shipped detector finds, for joint, models that attend, relation and transformer; scratch:
                  convolutions of the model's own; auto: frozen for the scenes
     loss         softmax, or soft: a yes or no to each answer, towards soft scores
     batch_size   pictures in a batch, each with all its questions
@@ -88,9 +88,11 @@ class VQASettings:
         check_settings(
             self, "epochs", "batch_size", "width", "hidden", "blocks", "answers", "hops", "glimpses"
         )
-        rows = ("relation", "transformer", *ATTENDING)
+        rows = ("joint", "relation", "transformer", *ATTENDING)
         if self.encoder == "detected" and (self.model not in rows or self.model == "topdown"):
             raise ValueError(f"encoder: detected is not for model={self.model}")
+        if self.encoder == "detected" and self.model == "joint" and self.pool == "flat":
+            raise ValueError("pool: expected max with encoder=detected, whose objects come in no order")
         if self.model == "relation" and self.fusion not in ("film", "concat"):
             raise ValueError(f"fusion: expected film or concat for model=relation, got {self.fusion!r}")
         if self.model == "transformer" and self.hidden % 4:

@@ -78,7 +78,9 @@ def test_objects_that_are_detected():
         assert (np.diff(row[:, 0]) <= 0).all() and np.abs(row[:, 1:3]).max() <= 1
 
 
-@pytest.mark.parametrize("settings", [["model=relation", "question=lstm"], ["model=transformer"]])
+@pytest.mark.parametrize(
+    "settings", [["model=relation", "question=lstm"], ["model=transformer"], ["model=joint"]]
+)
 def test_models_of_detected_objects(tmp_path, settings):
     short = [*settings, "encoder=detected", "epochs=1", "hidden=8"]
     run = vqa.train("scenes:questions=60", tmp_path / "run", 1, short, progress=False)
@@ -98,6 +100,8 @@ def test_what_is_refused(tmp_path):
         vqa.train(f"easy-vqa:{tmp_path}", tmp_path / "a", 0, ["model=program"], progress=False)
     with pytest.raises(RunError, match="encoder: detected is .*film"):
         vqa.train(DATA, tmp_path / "b", 0, ["model=film", "encoder=detected"], progress=False)
+    with pytest.raises(RunError, match="pool: expected max with encoder=detected"):
+        vqa.train(DATA, tmp_path / "b", 0, ["encoder=detected", "pool=flat"], progress=False)
     with pytest.raises(RunError, match="fusion: expected film or concat for model=relation, got 'mlb'"):
         vqa.train(DATA, tmp_path / "b", 0, ["model=relation", "fusion=mlb"], progress=False)
     with pytest.raises(RunError, match="hidden: expected a multiple of its 4 heads, got 6"):
