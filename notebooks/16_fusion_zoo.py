@@ -317,7 +317,7 @@ print("world 'synergy': the joint head gets the most:", bool(heard["synergy"].ar
 
 # %% [markdown]
 # The last line is no slip, and the paper does not warn of it. On XOR a head of one modality can learn nothing; but its random beginning was a hair worse than $\ln 2$, so it "wins" a hair, and it overfits by a hair.
-# **A hair over the square of a hair is any number.** Here the joint head learns all the same, since Adam forgets the scale of a loss of its own; longer training (the defaults of `mmscratch table fusion`) gives such heads their 0. Look at $G$ and $O$ before you trust a $w$.
+# **A hair over the square of a hair is any number.** Here the joint head learns all the same, since Adam forgets the scale of a loss of its own; with longer training (the defaults of `mmscratch table fusion`, seed 0) such heads got their 0. Look at $G$ and $O$ before you trust a $w$.
 #
 # ## 7 · When a modality is missing
 #

@@ -308,7 +308,7 @@ print("world 'unique': the second modality's head gets less than a tenth:", bool
 print("world 'synergy': the joint head gets the most:", bool(heard["synergy"].argmax() == 2))
 
 # %% [markdown]
-# 最后一行不是笔误，论文也没有提醒这一点。在异或上，单个模态的头什么也学不到；但它随机的起点比 $\ln 2$ 差一丝，于是“赢得”一丝，过拟合也只有一丝。**一丝除以一丝的平方，可以是任何数。** 这里联合的头照样学会了，因为 Adam 不在乎它那个损失的尺度；训练更久（`mmscratch table fusion` 的默认设置）之后，这样的头就得到 0。相信 $w$ 之前，先看看 $G$ 和 $O$。
+# 最后一行不是笔误，论文也没有提醒这一点。在异或上，单个模态的头什么也学不到；但它随机的起点比 $\ln 2$ 差一丝，于是“赢得”一丝，过拟合也只有一丝。**一丝除以一丝的平方，可以是任何数。** 这里联合的头照样学会了，因为 Adam 不在乎它那个损失的尺度；训练更久（`mmscratch table fusion` 的默认设置，种子 0）时，这样的头得到了 0。相信 $w$ 之前，先看看 $G$ 和 $O$。
 #
 # ## 7 · 缺了一个模态
 #
