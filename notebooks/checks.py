@@ -1250,3 +1250,180 @@ def word_by_region(ask):
         "the mean over glimpses, not the greatest",
     )
     _require(_close(got, right), "not the mean over glimpses of β_t α_i")
+
+
+# ── lesson 16 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("Put a 1 behind each vector; then the sum over i and j of W_kij x_i y_j.")
+def all_products(ask):
+    random = np.random.default_rng(18)
+    x, y, W = random.normal(size=3), random.normal(size=2), random.normal(size=(4, 4, 3))
+    got = _array("all_products", ask(x.copy(), y.copy(), W.copy()), (4,))
+    both = np.einsum("kij,i,j->k", W[:, :3, :2], x, y)
+    right = np.einsum("kij,i,j->k", W, np.append(x, 1), np.append(y, 1))
+    front = np.einsum("kij,i,j->k", W, np.append(1, x), np.append(1, y))
+    _require(not _close(got, both), "only the products x_i y_j: the ones are missing, and each vector alone")
+    _require(not _close(got, front), "the ones stand behind the vectors, not in front")
+    _require(not _close(got, right - W[:, 3, 2]), "the last entry, 1 · 1, is missing")
+    _require(_close(got, right), "not Σ_ij W_kij [x; 1]_i [y; 1]_j")
+
+
+@exercise("An outer product of u and v for each r and k; the sum is over r.")
+def unfolded(ask):
+    random = np.random.default_rng(19)
+    u, v = random.normal(size=(2, 3, 4)), random.normal(size=(2, 3, 5))
+    got = _array("unfolded", ask(u.copy(), v.copy()), (3, 4, 5))
+    terms = np.einsum("rki,rkj->rkij", u, v)
+    _require(not _close(got, terms[0]), "this is the first term alone: sum over all r")
+    _require(not _close(got, terms.mean(0)), "the sum over r, not the mean")
+    _require(
+        not _close(got, np.einsum("ki,kj->kij", u.sum(0), v.sum(0))),
+        "the sum of products, not the product of sums: u of one r never meets v of another",
+    )
+    _require(_close(got, terms.sum(0)), "not Σ_r u_rki v_rkj")
+
+
+@exercise("First G, with 0 where the loss grew; then the change of the gap; then G over its square.")
+def blend_of(ask):
+    training = np.array([[2.0, 2.0, 2.0], [0.5, 1.25, 1.0]])
+    validation = np.array([[2.0, 2.25, 2.0], [1.5, 1.75, 2.5]])
+    with np.errstate(all="ignore"):
+        got = _array("blend_of", ask(training.copy(), validation.copy()), (3,))
+    gain, wider = np.array([0.5, 0.5, 0.0]), np.array([1.0, 0.25, 1.5])
+
+    def scaled(w):
+        return w / w.sum()
+
+    _require(not _close(got, gain / wider**2), "the weights are to sum to 1")
+    _require(
+        not _close(got, scaled(np.array([0.5, 0.5, -0.5]) / wider**2)), "what grew on held-back rows wins 0"
+    )
+    _require(not _close(got, scaled(gain / wider)), "overfitting counts squared")
+    _require(not _close(got, scaled(gain / np.array([1.0, 0.5, 1.5]) ** 2)),
+             "O is how much the gap has *changed*: it may have been there before")  # fmt: skip
+    won = np.maximum(training[0] - training[1], 0)
+    _require(not _close(got, scaled(won / wider**2)), "G is won on held-back rows, not on training rows")
+    _require(_close(got, scaled(gain / wider**2)), "not G / O², over its sum")
+
+
+# ── lesson 17 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("A table with a border of ∞ and a 0 in its corner; row by row, d plus the least of three.")
+def cheapest(ask):
+    d = np.array([[1.0, 2.0, 9.0], [4.0, 1.0, 3.0], [9.0, 8.0, 2.0]])
+    got = ask(d.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for: g at the last cell")
+    _require(not _close(got, 3.0), "less than any path costs: d of the first cell counts too")
+    _require(_close(got, 4.0), f"the diagonal costs 1 + 1 + 2 = 4 here, not {float(got):g}")
+    bent = np.array([[1.0, 1.0, 5.0, 9.0], [9.0, 9.0, 1.0, 1.0], [9.0, 9.0, 9.0, 1.0]])
+    got = float(ask(bent.copy()))
+    _require(not _close(got, 10.0), "this path goes along and down only; a diagonal step is one step too")
+    _require(_close(got, 4.0), f"along, then twice diagonally: 1 + 1 + 1 + 1 = 4, not {got:g}")
+    line = np.array([[1.0, 2.0, 3.0]])
+    _require(_close(ask(line.copy()), 6.0), "one row: the path goes through all its cells")
+
+
+@exercise("For each word the shares t[units, f] over their sum; add them up by (unit, word); then rows to 1.")
+def em_step(ask):
+    t = np.array([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3], [0.2, 0.2, 0.6]])
+    pairs = [([0, 1], [0, 1]), ([0], [1]), ([1, 0], [0, 0])]
+    counts = np.zeros((3, 3))
+    hard, raw = np.zeros((3, 3)), np.zeros((3, 3))
+    for units, words in pairs:
+        for f in words:
+            counts[units, f] += t[units, f] / t[units, f].sum()
+            raw[units, f] += t[units, f]
+            hard[units[int(np.argmax(t[units, f]))], f] += 1
+
+    def rows(c):
+        total = c.sum(1, keepdims=True)
+        return np.where(total > 0, c / np.where(total > 0, total, 1), t)
+
+    with np.errstate(all="ignore"):
+        got = _array("em_step", ask(t.copy(), [(list(e), list(f)) for e, f in pairs]), (3, 3))
+    _require(not _close(got, counts), "these are the counts c: each row is to be divided by its sum")
+    _require(not _close(got, rows(hard)), "each word is shared among the units, not given to the likeliest")
+    _require(not _close(got, rows(raw)), "the shares of one word sum to 1: divide by the sum over its units")
+    _require(np.isfinite(got).all(), "unit 2 is in no pair: 0 / 0; it keeps its row")
+    _require(_close(got[2], t[2]), "unit 2 is in no pair: it keeps its row")
+    columns = counts / np.maximum(counts.sum(0, keepdims=True), 1e-300)
+    _require(not _close(got[:2], columns[:2]), "t(· | e) sums to 1 over the words: rows, not columns")
+    _require(_close(got, rows(counts)), "not c(f | e) / Σ_f c(f | e)")
+
+
+@exercise("K times (a / row sums) as a column; then times (b / column sums of *that*).")
+def scaled_once(ask):
+    random = np.random.default_rng(20)
+    K, a, b = random.random((3, 2)) + 0.1, np.array([0.5, 0.2, 0.3]), np.array([0.6, 0.4])
+    got = _array("scaled_once", ask(K.copy(), a.copy(), b.copy()), (3, 2))
+    half = K * (a / K.sum(1))[:, None]
+    other = K * (b / K.sum(0))
+    _require(not _close(got, half), "this is the first half: the columns are still to be scaled")
+    _require(not _close(got, half * (b / K.sum(0))), "column sums of what the first half has made, not of K")
+    _require(not _close(got, other), "the rows are to be scaled first")
+    _require(
+        not _close(got, other * (a / other.sum(1))[:, None]),
+        "rows first, then columns: here it is turned round",
+    )
+    _require(
+        _close(got, half * (b / half.sum(0))), "the columns do not sum to b, or the rows were not scaled"
+    )
+
+
+@exercise("Four counts: in A and S, in A and P, in A, in S.")
+def error_rate(ask):
+    A = np.array([[1, 0, 1, 0], [0, 1, 1, 0]], bool)
+    S = np.array([[1, 0, 0, 0], [0, 1, 0, 1]], bool)
+    P = S | np.array([[0, 0, 1, 0], [0, 0, 0, 0]], bool)
+    got = ask(A.copy(), S.copy(), P.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    _require(np.ndim(got) == 0, "one number is asked for")
+    _require(not _close(got, 5 / 7), "0 is right: this is 1 − AER")
+    _require(not _close(got, 1 - 4 / 7), "what is possible counts too: |A ∩ S| + |A ∩ P|")
+    _require(not _close(got, 1 - 5 / 8), "in the denominator |A| + |S|, not |A| + |P|")
+    _require(not _close(got, 1 - 3 / 4), "this is 1 − precision: the sure links that were not found count")
+    _require(_close(got, 2 / 7), f"1 − (2 + 3) / (4 + 3) = 0.286, not {float(got):.3f}")
+
+
+# ── lesson 0 ────────────────────────────────────────────────────────────────────────────────────
+@exercise("Go through the lines; a line that begins with three backquotes turns code on or off.")
+def outline(ask):
+    text = "# One\n\ntext # no\n## Two words\n```python\n# a comment\n## another\n```\n### Three\n"
+    got = ask(text)
+    _require(got is not None, "it gives None: is there a return?")
+    got = [tuple(pair) for pair in got]
+    right = [(1, "One"), (2, "Two words"), (3, "Three")]
+    _require((1, "a comment") not in got and (2, "another") not in got, "fenced code is read as headings")
+    _require((3, "Three") in got or len(got) != 2, "after the second fence it is text again")
+    _require([level for level, _ in got] == [1, 2, 3], f"the levels are 1, 2, 3, not {[n for n, _ in got]}")
+    _require(got == right, f"expected {right}, got {got}")
+    _require([tuple(p) for p in ask("```\n# x\n```\n```\n# y\n```\n# z")] == [(1, "z")],
+             "two blocks of code: each is turned off again")  # fmt: skip
+
+
+@exercise("For each section: does any row's section equal it, or begin with it and a full stop?")
+def uncovered_sections(ask):
+    sections = ["1", "1.1", "1.2", "3", "30", "4"]
+    rows = [("1.1", "a"), ("3.1.2", "b"), ("30", "c"), ("1.1", "d")]
+    got = ask(list(sections), list(rows))
+    _require(got is not None, "it gives None: is there a return?")
+    _require("1" not in got and "3" not in got, "a section is covered by what is below it: 3 by 3.1.2")
+    _require(list(got) != ["1.1", "30"], "these are covered: those that are not are asked for")
+    _require(list(got) == ["1.2", "4"], f"expected ['1.2', '4'], got {list(got)}")
+    _require(list(ask(["3"], [("30", "c")])) == ["3"], "30 is not below 3: a full stop must follow")
+
+
+@exercise(
+    "For each lesson that it needs: all before that one, then the one; what is there already, not again."
+)
+def before(ask):
+    needs = {"a": [], "b": ["a"], "c": ["a"], "d": ["b", "c"], "e": ["d", "a"]}
+    got = ask({k: list(v) for k, v in needs.items()}, "e")
+    _require(got is not None, "it gives None: is there a return?")
+    got = list(got)
+    _require("e" not in got, "the lesson itself is not read before itself")
+    _require(set(got) >= {"a", "b", "c"}, "what is needed is needed by way of others too: e needs d needs b")
+    _require(len(got) == len(set(got)), "each once")
+    _require(set(got) == {"a", "b", "c", "d"}, f"expected a, b, c, d in some order, got {got}")
+    for k, lesson in enumerate(got):
+        _require(set(needs[lesson]) <= set(got[:k]), f"{lesson} stands before what it needs itself")
+    _require(list(ask(needs, "a")) == [], "a needs nothing: an empty list")

@@ -344,6 +344,26 @@ def answered(questions, answers, new, true, rest=None):
     return np.array([a == t for a, t in zip(said, true, strict=True)])
 
 
+def cheapest_by(d, moves):
+    g = np.full(d.shape, np.inf)
+    for i, j in np.ndindex(d.shape):
+        before = [g[i - y, j - x] for y, x in moves if i >= y and j >= x]
+        g[i, j] = d[i, j] + (0 if i == j == 0 else min(before, default=np.inf))
+    return float(g[-1, -1])
+
+
+def em_counts(t, pairs, shared=True):
+    counts = np.zeros(t.shape)
+    for units, words in pairs:
+        for f in words:
+            counts[units, f] += t[units, f] / (t[units, f].sum() if shared else 1)
+    return counts
+
+
+def marked(lines):
+    return [(len(m), title) for m, _, title in (x.partition(" ") for x in lines) if m.startswith("#")]
+
+
 WRONG = {
     "clipped": [
         lambda c, rs: len(c),
@@ -798,6 +818,72 @@ WRONG = {
         lambda beta, alpha: np.outer(beta[0], alpha[0]),
         lambda beta, alpha: (beta[:, :, None] * alpha[:, None]).max(0),
         lambda beta, alpha: alpha.T @ beta / len(beta),
+    ],
+    "all_products": [
+        lambda x, y, W: np.einsum("kij,i,j->k", W[:, :-1, :-1], x, y),
+        lambda x, y, W: np.einsum("kij,i,j->k", W, np.append(1, x), np.append(1, y)),
+        lambda x, y, W: np.einsum("kij,i,j->k", W, np.append(x, 1), np.append(y, 1)) - W[:, -1, -1],
+        lambda x, y, W: W[:, :-1, -1] @ x + W[:, -1, :-1] @ y + W[:, -1, -1],
+    ],
+    "unfolded": [
+        lambda u, v: np.einsum("ki,kj->kij", u[0], v[0]),
+        lambda u, v: np.einsum("rki,rkj->kij", u, v) / len(u),
+        lambda u, v: np.einsum("ki,kj->kij", u.sum(0), v.sum(0)),
+        lambda u, v: np.einsum("rki,rkj->rkij", u, v),
+    ],
+    "blend_of": [
+        lambda t, v: np.maximum(v[0] - v[1], 0) / (v[1] - t[1] - v[0] + t[0]) ** 2,
+        lambda t, v: (w := (v[0] - v[1]) / (v[1] - t[1] - v[0] + t[0]) ** 2) / w.sum(),
+        lambda t, v: (w := np.maximum(v[0] - v[1], 0) / (v[1] - t[1] - v[0] + t[0])) / w.sum(),
+        lambda t, v: (w := np.maximum(v[0] - v[1], 0) / (v[1] - t[1]) ** 2) / w.sum(),
+        lambda t, v: (w := np.maximum(t[0] - t[1], 0) / (v[1] - t[1] - v[0] + t[0]) ** 2) / w.sum(),
+    ],
+    "cheapest": [
+        lambda d: cheapest_by(d, ((1, 1), (1, 0), (0, 1))) - d[0, 0],
+        lambda d: cheapest_by(d, ((1, 0), (0, 1))),
+        lambda d: cheapest_by(d, ((1, 1),)),
+        lambda d: d.min(1).sum(),
+        lambda d: np.full(d.shape, 4.0),
+    ],
+    "em_step": [
+        lambda t, pairs: em_counts(t, pairs),
+        lambda t, pairs: (c := em_counts(t, pairs, shared=False)) / np.maximum(c.sum(1, keepdims=True), 1e-9),
+        lambda t, pairs: (c := em_counts(t, pairs)) / c.sum(1, keepdims=True),
+        lambda t, pairs: (c := em_counts(t, pairs)) / np.maximum(c.sum(1, keepdims=True), 1e-9),
+        lambda t, pairs: np.vstack([(c := em_counts(t, pairs)[:2]) / np.maximum(c.sum(0), 1e-9), t[2:]]),
+    ],
+    "scaled_once": [
+        lambda K, a, b: K * (a / K.sum(1))[:, None],
+        lambda K, a, b: K * (a / K.sum(1))[:, None] * (b / K.sum(0)),
+        lambda K, a, b: (h := K * (b / K.sum(0))) * (a / h.sum(1))[:, None],
+        lambda K, a, b: K * (b / K.sum(0)),
+        lambda K, a, b: np.outer(a, b),
+    ],
+    "error_rate": [
+        lambda A, S, P: ((A & S).sum() + (A & P).sum()) / (A.sum() + S.sum()),
+        lambda A, S, P: 1 - 2 * (A & S).sum() / (A.sum() + S.sum()),
+        lambda A, S, P: 1 - ((A & S).sum() + (A & P).sum()) / (A.sum() + P.sum()),
+        lambda A, S, P: 1 - (A & P).sum() / A.sum(),
+    ],
+    "outline": [
+        lambda text: marked(text.splitlines()),
+        lambda text: marked(text.split("```")[0].splitlines()),
+        lambda text: [(1, title) for _, title in marked(text.split("```")[0::2][0].splitlines())],
+        lambda text: marked("\n".join(text.split("```")[0::2]).splitlines()[::-1]),
+        lambda text: marked((text.split("```")[0] + text.split("```")[-1] + "\n# end").splitlines()),
+    ],
+    "uncovered_sections": [
+        lambda sections, rows: [s for s in sections if s not in [h for h, _ in rows]],
+        lambda sections, rows: [s for s in sections if s in [h for h, _ in rows]],
+        lambda sections, rows: [s for s in sections if not any(h.startswith(s) for h, _ in rows)],
+        lambda sections, rows: [],
+    ],
+    "before": [
+        lambda needs, lesson: list(needs[lesson]),
+        lambda needs, lesson: [*needs["d"], "a", "d"] if lesson == "e" else [],
+        lambda needs, lesson: ["a", "b", "c", "d", "e"] if lesson == "e" else [],
+        lambda needs, lesson: ["a", "b", "a", "c", "d"] if lesson == "e" else [],
+        lambda needs, lesson: ["a", "b", "c"] if lesson == "e" else [],
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip

@@ -12,8 +12,8 @@ without the first, without the second. Beside them stand
     first, second    a network that is given that modality only, trained and judged
     majority         the more frequent label
 
-and for each method how often it is right when the second modality is another row's ("shuffled"). Late fusions
-and the hybrid learn their weights on rows that their experts do not learn from.
+and for each method how often it is right when the second modality is another row's ("shuffled").
+``fusion_training`` has how they are trained; "blended" is intermediate fusion, trained by gradient blending.
 """
 
 from __future__ import annotations
@@ -25,96 +25,24 @@ import sys
 import numpy as np
 
 from ..autograd import no_grad
-from ..data.regimes import REGIMES, make_regime, posterior
-from ..models.fusion import FUSIONS
-from ..models.fusion.classifier import FusionClassifier
-from ..models.fusion.modality_dropout import modality_dropout
-from ..optim import Adam
-from ..random import Generator
-from ..tensor import tensor
+from ..data.regimes import REGIMES, posterior
 from .caption_judge import derangement
 from .caption_table import summarise
 from .fusion_figure import heat_map
-from .run import RunError, check_settings, settings_from, write_json
+from .fusion_training import BLENDED, METHODS, FusionSettings, batch_of, split_of, train
+from .run import RunError, settings_from, write_json
 
-__all__ = ["CONTROLS", "FusionSettings", "controls", "judge", "main", "table", "train"]
+__all__ = ["CONTROLS", "controls", "judge", "main", "table"]
 
 SEEN = {"both": (True, True), "no first": (False, True), "no second": (True, False)}
 """How a model is judged → which modalities it is given."""
 CONTROLS = "Bayes' rule", "mean posterior", "first", "second", "majority"
-OPTIONS = {"mcb": {"sketch": 64}, "mlb": {"rank": 32}}
-
-
-@dataclasses.dataclass(frozen=True)
-class FusionSettings:
-    """How the data is made, and how every method is trained."""
-
-    train: int = 480
-    held: int = 240
-    test: int = 960
-    noise: float = 0.3
-    steps: int = 200
-    batch_size: int = 120
-    lr: float = 1e-2
-    hidden: int = 16
-    dropout: float = 0.15
-
-    def __post_init__(self):
-        check_settings(self, "train", "held", "test", "steps", "batch_size", "hidden")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout: expected 0 ≤ p < 1, got {self.dropout}")
-        for name in ("train", "held", "test"):
-            if getattr(self, name) % 12:
-                raise ValueError(f"{name}: expected a multiple of 12, got {getattr(self, name)}")
-
-
-def split_of(regime, part, seed, settings):
-    """Training rows, rows that are held back for mixing, or test rows: each of a seed of its own."""
-    place = ("train", "held", "test").index(part)
-    return make_regime(regime, getattr(settings, part), seed=3 * seed + place, noise=settings.noise)
-
-
-def _batch(data, rows):
-    """The inputs of some rows as tensors, and their masks."""
-    views = [tensor(view[rows]) for view in (data.first, data.second)]
-    return views, [mask[rows] for mask in data.masks]
-
-
-def train(method, regime, seed, settings, only=None):
-    """A trained ``FusionClassifier``; ``only``: which modality it is given, 0 or 1, in place of both."""
-    data, held = (split_of(regime, part, seed, settings) for part in ("train", "held"))
-    kept = [0, 1] if only is None else [only]
-    sizes = [view.shape[2] for view in (data.first, data.second)]
-    generator = Generator(seed)
-    model = FusionClassifier(method, [sizes[m] for m in kept], 2, settings.hidden, generator,
-                             **OPTIONS.get(method, {}))  # fmt: skip
-    optimizer = Adam(model.parameters(), lr=settings.lr)
-
-    def given(data):
-        rows = generator.permutation(len(data))[: settings.batch_size]
-        views, masks = _batch(data, rows)
-        present = None
-        if only is None:
-            present = modality_dropout(np.ones((len(rows), 2), bool), settings.dropout, generator)
-        inputs = [views[m] for m in kept]
-        return data.target[rows], inputs, {"masks": [masks[m] for m in kept], "present": present}
-
-    for _ in range(settings.steps):
-        target, inputs, options = given(data)
-        loss = model.loss(target, *inputs, **options)
-        if model.head is None:
-            target, inputs, options = given(held)
-            loss = loss + model.mixing_loss(target, *inputs, **options)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return model.eval()
 
 
 def judge(model, data, only=None):
     """{how: share of right answers}: with both, without each, and with another row's second."""
     rows = np.arange(len(data))
-    views, masks = _batch(data, rows)
+    views, masks = batch_of(data, rows)
     with no_grad():
         if only is not None:
             z = model(views[only], masks=[masks[only]])
@@ -124,7 +52,7 @@ def judge(model, data, only=None):
             present = None if all(seen) else np.tile(seen, (len(data), 1))
             found[how] = _right(model(*views, masks=masks, present=present), data)
         other = derangement(len(data), 0)
-        (_, moved), (_, moved_mask) = _batch(data, other)
+        (_, moved), (_, moved_mask) = batch_of(data, other)
         found["shuffled"] = _right(model(views[0], moved, masks=[masks[0], moved_mask]), data)
     return found
 
@@ -166,8 +94,11 @@ def table(methods, regimes, seeds, settings, report=lambda name, found: None):
             for seed in range(seeds):
                 model = train(name, regime, seed, settings)
                 test = split_of(regime, "test", seed, settings)
-                size = sum(p.size for p in model.parameters())
-                record[name][regime].append(judge(model, test) | {"parameters": size})
+                found = judge(model, test) | {"parameters": sum(p.size for p in model.parameters())}
+                if name == BLENDED:
+                    found |= dict(zip(("weight of first", "weight of second", "weight of both"),
+                                      map(float, model.weights), strict=True))  # fmt: skip
+                record[name][regime].append(found)
         report(name, record[name])
     return record
 
@@ -189,8 +120,8 @@ def main(arguments=None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m mmscratch.tasks.fusion_table", description="Fusions on worlds of known interaction."
     )
-    parser.add_argument("--methods", nargs="+", default=list(FUSIONS), choices=list(FUSIONS), metavar="NAME",
-                        help=f"default: all of {', '.join(FUSIONS)}")  # fmt: skip
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS, metavar="NAME",
+                        help=f"default: all of {', '.join(METHODS)}")  # fmt: skip
     parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=list(REGIMES), metavar="NAME",
                         help=f"default: {' '.join(REGIMES)}")  # fmt: skip
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1 (default: 3)")

@@ -9,7 +9,8 @@ from PIL import Image
 from mmscratch.__main__ import main
 from mmscratch.data.regimes import REGIMES
 from mmscratch.tasks import fusion_table
-from mmscratch.tasks.fusion_table import FusionSettings, controls, judge, split_of, table, train
+from mmscratch.tasks.fusion_table import controls, judge, table
+from mmscratch.tasks.fusion_training import FusionSettings, split_of, train
 
 QUICK = FusionSettings(train=120, held=120, test=240, steps=60, batch_size=60, noise=0.1, dropout=0.0)
 
@@ -32,6 +33,15 @@ def test_controls_are_what_the_worlds_allow():
     assert found["mean posterior"]["both"] == 0.5  # of XOR
     assert found["Bayes' rule"]["no first"] == found["Bayes' rule"]["no second"] == 0.5
     assert abs(found["first"]["both"] - 0.5) < 0.15
+
+
+def test_blending_hears_the_modality_that_generalises():
+    """Where the first alone tells, the second's head gains nothing on rows that are held back."""
+    record = table(["blended"], ["unique"], 1, QUICK)["blended"]["unique"][0]
+    weights = [record[f"weight of {name}"] for name in ("first", "second", "both")]
+    assert sum(weights) == pytest.approx(1) and min(weights) >= 0
+    assert weights[1] < 0.1 < weights[0]
+    assert record["both"] > 0.9
 
 
 def test_a_run_is_its_seed():

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["blend", "blending_weights", "overfitting_to_generalisation"]
+from ... import nn, ops
+from ...tensor import tensor
+from .intermediate import IntermediateFusion
+
+__all__ = ["BlendedClassifier", "blend", "blending_weights", "overfitting_to_generalisation"]
 
 
 def blending_weights(training, validation):
@@ -48,6 +52,42 @@ def blend(losses, weights):
     for loss, w in zip(losses, weights, strict=True):
         total = total + loss * float(w)
     return total
+
+
+class BlendedClassifier(nn.Module):
+    """Features side by side, and a head for each modality beside the joint one (Wang et al., 2020, §3).
+
+    Forward    z_m of ``IntermediateFusion``;  s_m = U_m z_m + d_m;  s = W relu(V [z_1; …; z_M] + c) + b
+               L_m = mean of −log softmax(s_m)[y] over the rows that have m;
+               L_{M+1} = mean of −log softmax(s)[y];  L = Σ_k w_k L_k
+    Shapes     x_m (B, D_m) or (B, N_m, D_m) → s (B, K); weights w (M + 1,), the joint head's last
+    Errors     ValueError for weights of another number
+    Begins     w = 1/(M + 1)
+    Note       the heads of single modalities serve training alone: what is predicted is the joint head's
+    """
+
+    def __init__(self, sizes, classes, hidden=16, generator=None):
+        self.fuse = IntermediateFusion(sizes, hidden, generator)
+        self.head = nn.Linear(hidden, classes, generator=generator)
+        self.own = nn.ModuleList([nn.Linear(hidden, classes, generator=generator) for _ in self.fuse.sizes])
+        self.weights = np.full(len(self.own) + 1, 1 / (len(self.own) + 1))
+
+    def forward(self, *inputs, masks=None, present=None):
+        return self.head(self.fuse(*inputs, masks=masks, present=present))
+
+    def losses(self, target, *inputs, masks=None, present=None):
+        """L_1 … L_{M+1}: a list of Tensors ()."""
+        z, there = self.fuse.parts(*inputs, masks=masks, present=present)
+        target = tensor(target, np.int64, device=inputs[0].device)
+        found = []
+        for m, (head, part) in enumerate(zip(self.own, z, strict=True)):
+            loss = ops.nll_loss(ops.log_softmax(head(part)), target, reduction="none") * there[:, m]
+            found.append(ops.sum(loss) / ops.maximum(ops.sum(there[:, m]), 1.0))
+        return [*found, ops.cross_entropy(self.head(self.fuse.together(z)), target)]
+
+    def loss(self, target, *inputs, masks=None, present=None):
+        """L: a Tensor ()."""
+        return blend(self.losses(target, *inputs, masks=masks, present=present), self.weights)
 
 
 def _losses(name, x):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ... import nn, ops
-from .base import Fusion
+from .base import Fusion, mean_over
 
 __all__ = ["IntermediateFusion"]
 
@@ -27,6 +27,18 @@ class IntermediateFusion(Fusion):
         width = len(self.sizes) * hidden
         self.out = nn.Linear(width, hidden, activation="relu", generator=generator)
 
+    def parts(self, *inputs, masks=None, present=None):
+        """What stands side by side: M Tensors z_m (B, H), 0 if missing; which are there, (B, M)."""
+        x, there, masks = self._prepared(inputs, masks, present)
+        return self.say([mean_over(v, mask) for v, mask in zip(x, masks, strict=True)], there), there
+
+    def say(self, x, there):
+        """As the first of ``parts``, of what is prepared already."""
+        return [net(v) * there[:, m : m + 1] for m, (net, v) in enumerate(zip(self.features, x, strict=True))]
+
     def join(self, x, there):
-        z = [net(v) * there[:, m : m + 1] for m, (net, v) in enumerate(zip(self.features, x, strict=True))]
+        return self.together(self.say(x, there))
+
+    def together(self, z):
+        """h of what stands side by side."""
         return self.out(ops.concatenate(z, axis=1))

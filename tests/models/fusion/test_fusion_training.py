@@ -2,12 +2,17 @@
 
 import numpy as np
 import pytest
-from fusion_checks import array
+from fusion_checks import array, check_gradients, dense, double, relu
 from scipy.optimize import minimize
 
 from mmscratch import ops
 from mmscratch.models.fusion import FUSIONS, make
-from mmscratch.models.fusion.blending import blend, blending_weights, overfitting_to_generalisation
+from mmscratch.models.fusion.blending import (
+    BlendedClassifier,
+    blend,
+    blending_weights,
+    overfitting_to_generalisation,
+)
 from mmscratch.models.fusion.classifier import FusionClassifier
 from mmscratch.models.fusion.modality_dropout import modality_dropout
 from mmscratch.optim import SGD
@@ -53,6 +58,51 @@ def test_a_blend_is_the_weighted_sum_and_so_is_its_gradient():
     x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     blend([ops.sum(x), ops.sum(ops.square(x))], [0.25, 0.75]).backward()
     np.testing.assert_allclose(x.grad, 0.25 + 0.75 * 2 * np.array([1.0, 2.0]))
+
+
+def blended_case(seed=3):
+    random = np.random.default_rng(seed)
+    model = double(BlendedClassifier((4, 3), 3, hidden=2, generator=Generator(0)), seed)
+    model.weights = np.array([0.2, 0.3, 0.5])
+    return model, random.normal(size=(5, 4)), random.normal(size=(5, 3)), np.array([0, 1, 2, 1, 0])
+
+
+def test_the_blended_losses_are_their_formulas():
+    """Each modality's head over the rows that have it; the joint head over all, the missing part 0."""
+    model, x, y, target = blended_case()
+    present = np.ones((5, 2), bool)
+    present[0, 0] = present[3, 1] = False
+
+    def lost(s, k):
+        return np.log(np.exp(s).sum()) - s[k]
+
+    own, joint = ([], []), []
+    for i, k in enumerate(target):
+        z = [relu(dense(model.fuse.features[m], v[i])) * present[i, m] for m, v in enumerate((x, y))]
+        for m in (0, 1):
+            if present[i, m]:
+                own[m].append(lost(dense(model.own[m], z[m]), k))
+        joint.append(lost(dense(model.head, relu(dense(model.fuse.out, np.concatenate(z)))), k))
+    found = [loss.item() for loss in model.losses(target, Tensor(x), Tensor(y), present=present)]
+    np.testing.assert_allclose(found, [np.mean(own[0]), np.mean(own[1]), np.mean(joint)], rtol=1e-10)
+    total = model.loss(target, Tensor(x), Tensor(y), present=present).item()
+    assert total == pytest.approx(np.dot(model.weights, found))
+
+
+def test_the_gradient_of_a_blend():
+    model, x, y, target = blended_case()
+    check_gradients(model, lambda a, b: model.loss(target, a, b), x, y)
+
+
+def test_a_weight_of_zero_leaves_a_head_as_it_is():
+    model, x, y, target = blended_case()
+    model.weights = np.array([1.0, 0, 0])
+    model.loss(target, Tensor(x), Tensor(y)).backward()
+    assert not np.any(model.own[1].weight.grad) and not np.any(model.head.weight.grad)
+    assert np.any(model.own[0].weight.grad)
+    model.weights = np.ones(2)
+    with pytest.raises(ValueError, match="3 losses and 2 weights"):
+        model.loss(target, Tensor(x), Tensor(y))
 
 
 def test_modalities_are_left_out_as_often_as_asked_and_never_all():
