@@ -12,8 +12,8 @@ class DistributedError(RuntimeError):
 class Communicator:
     """A group of ``size`` processes, of which this is number ``rank``.
 
-    Every call below is made by all ranks, in the same order. ``received`` counts the bytes of payload that came
-    from other ranks: of arrays (gradients, sums, scores), and of small objects (losses, what was agreed on).
+    Every call below is made by all ranks, in the same order. ``received`` counts the bytes of payload that
+    came from other ranks: of arrays (gradients, sums), and of small objects (losses, what was agreed on).
 
     A subclass writes ``_objects(value)`` (a list of all ranks' values), ``_object(value)`` (rank 0's),
     ``_exchange`` and ``abort``.
@@ -41,7 +41,7 @@ class Communicator:
     def exchange(self, parts, sizes):
         """parts[q] to rank q; → what rank q had for this one, for every q.
 
-        Shapes     parts: size arrays of one dtype, 1-D; sizes: the lengths of what comes, which both sides know
+        Shapes     parts: size arrays of one dtype, 1-D; sizes: the lengths of what comes, known beforehand
         Errors     ValueError for another number of parts, or parts that are not 1-D
         """
         if len(parts) != self.size or len(sizes) != self.size:

@@ -1,4 +1,4 @@
-"""The engine: MPI through mpi4py (Dalcín & Fang, 2021), under mpiexec, Slurm's srun or a Kubernetes MPIJob."""
+"""The engine: MPI through mpi4py (Dalcín & Fang, 2021), under mpiexec, srun or a Kubernetes MPIJob."""
 
 import os
 import pickle
@@ -13,7 +13,9 @@ from .communicator import Communicator, DistributedError, Serial
 
 __all__ = ["connect"]
 
-MISSING = "--distributed mpi needs mpi4py and an MPI: pip install mpi4py mpich (or pip install 'mmscratch[mpi]')"
+MISSING = (
+    "--distributed mpi needs mpi4py and an MPI: pip install mpi4py mpich (or pip install 'mmscratch[mpi]')"
+)
 
 
 def connect(name="mpi"):

@@ -6,9 +6,9 @@ depends on the number of ranks, and so do its last bits. Here the order is a pro
     node (0, i) is shard i;   node (l, i) = node (l − 1, 2i) + node (l − 1, 2i + 1)     (the left one alone
     where there is no right one)
 
-A rank adds up what lies wholly within its own shards (``partials``: at most 2 log₂ S nodes), sends those sums,
-and the rest of the tree is added by whoever receives them. Errors grow like log₂ S, not S (pairwise summation:
-Higham, 1993, eq. 3.6).
+A rank adds up what lies wholly within its own shards (``partials``: at most 2 log₂ S nodes) and sends those
+sums; the rest of the tree is added by whoever receives them. Errors grow like log₂ S, not S (pairwise
+summation: Higham, 1993, eq. 3.6).
 """
 
 __all__ = ["partials", "root", "tree_sum"]
