@@ -120,6 +120,7 @@ def _train_distributed(args, given):
             parallel = Parallel(comm, 12 if args.shards is None else args.shards)
         except RuntimeError as error:
             raise comm.agreed(error) from None
+        given["progress"] = given["progress"] and comm.rank == 0
         task = TASKS[args.task]()
         run = task.train(args.data, args.out, args.seed, args.set, **given, parallel=parallel)
         received = comm.gather(comm.received)

@@ -77,6 +77,22 @@ class Communicator:
             raise self.agreed(DistributedError(f"rank 0: {answer}"))
         return answer
 
+    def together(self, function):
+        """function() of every rank; where it fails on any, all raise: those their own error, one of which is
+        told, the others a DistributedError."""
+        result, error = None, None
+        try:
+            result = function()
+        except Exception as e:
+            error = e
+        said = self.gather(None if error is None else f"{type(error).__name__}: {error}")
+        failed = next((rank for rank, text in enumerate(said) if text is not None), None)
+        if failed is None:
+            return result
+        error = error or DistributedError(f"rank {failed}: {said[failed]}")
+        self.agreed(error).told = self.rank != failed
+        raise error
+
     def agreed(self, error):
         """The error, marked as one that every rank raises at this place: nobody is left waiting, and one
         rank telling it is enough."""

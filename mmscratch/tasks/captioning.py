@@ -33,8 +33,8 @@ LONGEST = 40  # words of a caption of a picture that is in no data set
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True, parallel=None):
     """Train as ``mmscratch train caption`` does; returns the Run."""
-    first = SERIAL.first if parallel is None else parallel.comm.first
-    run, data, seed, settings = first(
+    comm = SERIAL if parallel is None else parallel.comm
+    run, data, seed, settings = comm.first(
         lambda: plan("caption", CaptionSettings, data, out, seed, assignments, resume)
     )
     try:
@@ -43,10 +43,11 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True, 
         raise RunError("--set", str(e)) from None
     if settings.weights:
         check_weights(settings.weights)
-    trained = load_split(data, "train", progress=progress)
-    checked = load_split(data, "val", progress=progress)
+    trained, checked = comm.together(
+        lambda: [load_split(data, name, progress=progress) for name in ("train", "val")]
+    )
     resume = run is not None
-    run, words = first(lambda: _begin(run, out, data, seed, settings, trained))
+    run, words = comm.first(lambda: _begin(run, out, data, seed, settings, trained))
     vocabulary = Vocabulary(words)
     model = PictureCaptioner(len(vocabulary), settings, Generator(seed))
     learn(

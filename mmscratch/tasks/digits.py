@@ -195,14 +195,14 @@ def _log_probabilities(model, x, batch_size=250):
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True, parallel=None):
     """Train as ``mmscratch train digits`` does; returns the Run."""
-    first = SERIAL.first if parallel is None else parallel.comm.first
-    run, data, seed, settings = first(
+    comm = SERIAL if parallel is None else parallel.comm
+    run, data, seed, settings = comm.first(
         lambda: plan("digits", DigitSettings, data, out, seed, assignments, resume)
     )
-    digits, x, held = _load(data, settings)
+    digits, x, held = comm.together(lambda: _load(data, settings))
     resume = run is not None
     if run is None:
-        run = first(lambda: Run.create(out, "digits", data, seed, dataclasses.asdict(settings)))
+        run = comm.first(lambda: Run.create(out, "digits", data, seed, dataclasses.asdict(settings)))
     learn(
         x[~held], digits.digits[~held], digits.speakers[~held], settings, run.seed,
         run=run.folder, resume=resume, progress=progress, parallel=parallel,

@@ -128,14 +128,14 @@ def _random(seed, epoch, place):
 
 def train(data, out, seed=None, assignments=(), *, resume=False, progress=True, parallel=None):
     """Train as ``mmscratch train mnist`` does; returns the Run."""
-    first = SERIAL.first if parallel is None else parallel.comm.first
-    run, data, seed, settings = first(
+    comm = SERIAL if parallel is None else parallel.comm
+    run, data, seed, settings = comm.first(
         lambda: plan("mnist", DigitSettings, data, out, seed, assignments, resume)
     )
-    trained, checked = load(data, "train"), load(data, "val")
+    trained, checked = comm.together(lambda: [load(data, name) for name in ("train", "val")])
     resume = run is not None
     if run is None:
-        run = first(lambda: Run.create(out, "mnist", data, seed, dataclasses.asdict(settings)))
+        run = comm.first(lambda: Run.create(out, "mnist", data, seed, dataclasses.asdict(settings)))
     model = SmallCNN(width=settings.width, generator=Generator(run.seed))
     batches = DigitBatches(trained, settings, run.seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=0.01)
