@@ -70,7 +70,7 @@ def computing(n, shards, items, overhead, item, jitter, steps=200, seed=0):
 def project(args, network, kind):
     """Rows of (n, computing, {algorithm: adding}, efficiency with ours) for one network."""
     alpha, beta = NETWORKS[network]
-    rows = []
+    rows, alone = [], None
     for n in RANKS:
         shards = args.shards * n if kind == "weak" else args.strong
         compute = computing(
@@ -79,8 +79,8 @@ def project(args, network, kind):
         add = {a: adding(a, n, 4 * args.numbers, alpha, beta, shards)
                for a in ("ring", "doubling", "halving", "ours")}  # fmt: skip
         whole = compute + add["ours"]
-        alone = shards * (args.overhead + args.items * args.item)
-        rows.append((n, compute, add, alone / (n * whole)))
+        alone = alone or compute  # one rank's time for its shards
+        rows.append((n, compute, add, alone / whole / (1 if kind == "weak" else n)))
     return rows
 
 

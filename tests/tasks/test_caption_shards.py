@@ -38,7 +38,7 @@ def gradients(model, loss):
 ])  # fmt: skip
 @pytest.mark.parametrize("count", [5, 12])
 def test_shares_add_up(split, more, count):
-    """Sentences of several lengths, words that speak of nothing: a shard's means count by what they are of."""
+    """Sentences of several lengths, words that speak of nothing: means count by what they are of."""
     settings = CaptionSettings(batch_size=10, hidden=8, embedding=6, attention=4, **more).for_data(DATA)
     vocabulary = Vocabulary.from_tokens(split.sentences())
     model = PictureCaptioner(len(vocabulary), settings, Generator(0))
