@@ -167,6 +167,23 @@ def test_a_rank_is_killed_and_the_run_resumed(whole, tmp_path):
 
 @pytest.mark.slow
 @needs_mpi
+@pytest.mark.skipif(not pathlib.Path("/proc").exists(), reason="finds the processes of ranks in /proc")
+def test_an_interrupt_of_one_rank_stops_all_at_one_step(tmp_path):
+    run = tmp_path / "run"
+    job = start(2, "-m", "mmscratch", *TRAIN, "--out", run, *SETTINGS, "steps=5000", "checkpoint_every=5000")
+    until = time.monotonic() + 200
+    while not (run / "journal.jsonl").exists() or not read_journal(run):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    os.kill(rank_of(run, 1), signal.SIGINT)
+    code, _, error = finish(job)
+    assert code == 130 and error.count("mmscratch: interrupted") == 1
+    (saved,) = (run / "checkpoints").glob("step-*")
+    assert saved.name == f"step-{read_journal(run)[-1]['step']:08d}.safetensors"
+
+
+@pytest.mark.slow
+@needs_mpi
 def test_a_users_error_is_one_line(tmp_path):
     code, _, error = mpi(
         3, "-m", "mmscratch", *TRAIN[:5], "--data", "scenes:trai=9", "--out", tmp_path / "run"
