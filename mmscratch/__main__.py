@@ -15,23 +15,27 @@ def main(arguments=None):
         return 0
     try:
         return args.run(args) or 0
-    except KeyboardInterrupt:
-        print("mmscratch: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as e:
+        if not getattr(e, "told", False):
+            print("mmscratch: interrupted", file=sys.stderr)
         return 130
     except Exception as e:
         if not _is_users(e):
             raise
-        print(f"mmscratch: {_one_line(e)}", file=sys.stderr)
+        if not getattr(e, "told", False):  # by another rank
+            print(f"mmscratch: {_one_line(e)}", file=sys.stderr)
         return 2
 
 
 def _is_users(error):
     """Is it about what the user gave (a file, a run, an option), not about our code?"""
     from .data.errors import DataError
+    from .distributed import DistributedError
     from .tasks.run import RunError
     from .train import CheckpointError, TrainingError
 
-    return isinstance(error, DataError | RunError | CheckpointError | TrainingError | OSError)
+    kinds = DataError | DistributedError | RunError | CheckpointError | TrainingError | OSError
+    return isinstance(error, kinds)
 
 
 def _one_line(error):

@@ -38,7 +38,13 @@ STOREYS = {
     "mmscratch.commands": 8,
     "mmscratch.__main__": 9,
 }
-WINGS = {"mmscratch.data", "mmscratch.lazy", "mmscratch.metrics", "mmscratch.weights"}
+WINGS = {
+    "mmscratch.data",
+    "mmscratch.distributed",
+    "mmscratch.lazy",
+    "mmscratch.metrics",
+    "mmscratch.weights",
+}
 WITHIN_FOUR = {"mmscratch.nn": 0, "mmscratch.optim": 1, "mmscratch.train": 2}
 HEAVY = {"numba", "scipy", "matplotlib", "llvmlite"}
 

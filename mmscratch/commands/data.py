@@ -34,7 +34,10 @@ def add(command):
     )
     senses = ["text", "image", "audio", "video"]
     p.add_argument("sense", metavar="SENSE", choices=senses, help=" | ".join(senses))
-    p.add_argument("files", nargs="+", metavar="FILE", help="an item each; of text, each line is one")
+    p.add_argument(
+        "files", nargs="+", metavar="FILE",
+        help="an item each; of text, each line is one; of pictures, a folder stands for all in it",
+    )  # fmt: skip
     p.add_argument("--preset", metavar="NAME")
     p.add_argument("--weights", metavar="FILE", help="of a published network, as its publisher has it")
     p.add_argument(
@@ -42,6 +45,9 @@ def add(command):
     )
     p.add_argument("--rate", type=int, metavar="HZ", help="of audio: bring the files to this sample rate")
     p.add_argument("--out", required=True, metavar="NPZ")
+    p.add_argument(
+        "--distributed", choices=["mpi", "serial"], help="files shared out among the processes of mpiexec"
+    )
 
 
 def _data_scenes(args):
@@ -60,9 +66,25 @@ def _data_scenes(args):
 
 
 def _features(args):
-    from ..tasks.extract import extract
+    from ..tasks.extract import extract, files_of
 
-    features = extract(args.sense, args.files, args.preset, args.kind, args.rate, args.weights)
-    features.save(args.out)
+    given = args.preset, args.kind, args.rate, args.weights
+    if args.distributed:
+        return _features_distributed(args, given)
+    features = extract(args.sense, files_of(args.sense, args.files), *given)
+    _save(features, args.out)
+
+
+def _features_distributed(args, given):
+    from ..distributed import connect
+    from ..tasks.sharded_features import extract_sharded
+
+    with connect(args.distributed) as comm:
+        features = extract_sharded(comm, args.sense, args.files, *given)
+        comm.first(lambda: _save(features, args.out))
+
+
+def _save(features, path):
+    features.save(path)
     n, d = features.values.shape[1:]
-    print(f"{args.out}: values ({len(features)}, {n}, {d}), mask ({len(features)}, {n})")
+    print(f"{path}: values ({len(features)}, {n}, {d}), mask ({len(features)}, {n})")

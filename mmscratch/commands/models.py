@@ -50,6 +50,13 @@ def add(command):
         "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE", help="settings of the task"
     )
     p.add_argument("--resume", action="store_true", help="go on from the last checkpoint of RUN")
+    p.add_argument(
+        "--distributed", choices=["mpi", "serial"], help="mpi: on all processes that mpiexec or srun started"
+    )
+    p.add_argument(
+        "--shards", type=int, default=None, metavar="N",
+        help="with --distributed: pieces of a batch (default: 12), at least as many as processes",
+    )  # fmt: skip
     p.add_argument("--quiet", action="store_true", help="no progress bar")
 
     p = command(
@@ -87,9 +94,45 @@ def _demo(args):
 
 def _train(args):
     from ..tasks import TASKS
+    from ..tasks.run import RunError
 
-    task = TASKS[args.task]()
-    task.train(args.data, args.out, args.seed, args.set, resume=args.resume, progress=not args.quiet)
+    given = {"resume": args.resume, "progress": not args.quiet}
+    if args.distributed:
+        return _train_distributed(args, given)
+    if args.shards is not None:
+        raise RunError("--shards", f"goes with --distributed, got {args.shards} without it")
+    TASKS[args.task]().train(args.data, args.out, args.seed, args.set, **given)
+
+
+def _train_distributed(args, given):
+    from ..distributed import connect
+    from ..tasks import ALONE, TASKS
+    from ..tasks.run import RunError
+
+    with connect(args.distributed) as comm:
+        if args.task in ALONE:
+            can = ", ".join(sorted(set(TASKS) - set(ALONE)))
+            why = f"not for train {args.task}: {ALONE[args.task]}; for {can}"
+            raise comm.agreed(RunError("--distributed", why))
+        from ..train import Checkpoints, Parallel, digest
+
+        try:
+            parallel = Parallel(comm, 12 if args.shards is None else args.shards)
+        except RuntimeError as error:
+            raise comm.agreed(error) from None
+        given["progress"] = given["progress"] and comm.rank == 0
+        task = TASKS[args.task]()
+        run = task.train(args.data, args.out, args.seed, args.set, **given, parallel=parallel)
+        received = comm.gather(comm.received)
+        if comm.rank == 0:
+            _, state = Checkpoints(run.folder / "checkpoints").load()
+            print(f"sha256 of the weights  {digest(state['model'])}")
+            print(
+                f"{state['step']} steps, {comm.size} ranks, {parallel.shards} shards; received by a rank:",
+                end=" ",
+            )
+            print(*(f"{sum(r[kind] for r in received) / comm.size:,.0f} bytes of {kind}"
+                    for kind in ("arrays", "objects")), sep=", ")  # fmt: skip
 
 
 def _evaluate(args):

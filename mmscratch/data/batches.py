@@ -49,6 +49,12 @@ class CaptionBatch:
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def rows(self, first: int, last: int) -> CaptionBatch:
+        """The pairs first … last − 1, as long as they are here."""
+        images = None if self.images is None else self.images[first:last]
+        parts = (self.tokens, self.lengths, self.links, self.index)
+        return CaptionBatch(images, *(np.ascontiguousarray(p[first:last]) for p in parts))
+
     @property
     def inputs(self) -> np.ndarray:
         """What the decoder reads under teacher forcing: all but the last column. (B, T−1)"""
@@ -175,9 +181,10 @@ class CaptionBatches:
             links = np.full(tokens.shape, NO_OBJECT, dtype=np.int64)
         else:
             links, _ = pad([self.links[i] for i in index], NO_OBJECT)
-        return CaptionBatch(self._floats(index) if self.pixels else None, tokens, lengths, links, index)
+        return CaptionBatch(self.pictures(index) if self.pixels else None, tokens, lengths, links, index)
 
-    def _floats(self, index: np.ndarray) -> np.ndarray:
+    def pictures(self, index: np.ndarray) -> np.ndarray:
+        """The pictures of these captions as the model takes them: float32 (B, C, H, W)."""
         images = to_float(self.images[self.image_of[index]])
         return images if self.mean is None else normalize(images, self.mean, self.std)
 

@@ -26,6 +26,7 @@ _HOME = {
     "LSH": "lsh",
     "METHODS": "index",
     "ProductQuantizer": "quantizer",
+    "ShardedIndex": "sharded",
     "clustered": "quality",
     "kmeans": "clusters",
     "load_index": "index",

@@ -76,16 +76,31 @@ class IVFPQ(Index):
         if len(x) < least:
             raise ValueError(f"IVFPQ.train: {least} centres need at least as many rows, got {len(x)}")
         x = x[:, : self.dimension]
-        rng = np.random.default_rng(self.seed)
-        most = SAMPLE * max(self.cells, self.codewords)
-        if len(x) > most:
-            x = x[np.sort(rng.choice(len(x), most, replace=False))]
+        if len(x) > len(chosen := self.sample(len(x))):
+            x = x[chosen]
         self._set(kmeans(x, self.cells, seed=self.seed, iterations=self.iterations), None)
         rest = x - self._centres[self._coarse.nearest(x)]
         book = ProductQuantizer.train(
             rest, self.parts, self.codewords, seed=self.seed, iterations=self.iterations
         )
         self._set(self._centres, book)
+
+    def sample(self, count):
+        """Which of ``count`` rows are learnt from: numbers (S,), rising; all where they are few."""
+        most = SAMPLE * max(self.cells, self.codewords)
+        if count <= most:
+            return np.arange(count)
+        return np.sort(np.random.default_rng(self.seed).choice(count, most, replace=False))
+
+    def learnt(self):
+        """(centres (C, D), codewords (m, K, D/m)): what ``train`` has found."""
+        return self._centres, self._book.codewords
+
+    def take(self, centres, codewords):
+        """What another index of these settings has learnt, as if by ``train``; → self."""
+        self._set(np.ascontiguousarray(centres, np.float32), ProductQuantizer(codewords))
+        self.trained = True
+        return self
 
     def _set(self, centres, book):
         self._centres, self._coarse, self._book = centres, Panel(centres), book
@@ -119,20 +134,10 @@ class IVFPQ(Index):
 
     def _search(self, q, k):
         self._check()
-        codes, ids, starts = self._settle()
         score, found = np.empty((len(q), k), np.float32), np.empty((len(q), k), np.int64)
-        half = self._coarse.offset[: self.cells]
         for first in range(0, len(q), CHUNK):
             part = np.s_[first : first + CHUNK]
-            coarse = np.ascontiguousarray(self._coarse.products(q[part]))
-            most = min(self.count, max(self.rerank, k))
-            near = np.empty((len(coarse), most), np.int64)
-            sums = np.empty(near.shape, np.float32)
-            step = _steps()
-            step.scan(
-                -(-len(coarse) // step.TASK), q[part], coarse, half, self._panels, codes, ids, starts,
-                self.probes, near, sums,
-            )  # fmt: skip
+            near, sums = self.near(q[part], min(self.count, max(self.rerank, k)))
             if self.rerank:
                 score[part], found[part] = best_of(q[part], self.rows.all(), near, k)
             else:
@@ -140,6 +145,21 @@ class IVFPQ(Index):
                 score[part] = np.take_along_axis(sums, order, 1)
                 found[part] = np.take_along_axis(near, order, 1)
         return score, found
+
+    def near(self, q, most):
+        """The ``most`` rows with the largest sums in the probed cells, in any order.
+
+        Shapes     q (Q, padded D) of unit length → id, sum (Q, most); −1 and −∞ where there are fewer
+        """
+        codes, ids, starts = self._settle()
+        coarse = np.ascontiguousarray(self._coarse.products(q))
+        near, sums = np.empty((len(q), most), np.int64), np.empty((len(q), most), np.float32)
+        step = _steps()
+        step.scan(
+            -(-len(q) // step.TASK), q, coarse, self._coarse.offset[: self.cells], self._panels, codes, ids,
+            starts, self.probes, near, sums,
+        )  # fmt: skip
+        return near, sums
 
     def _arrays(self):
         if not self.trained:

@@ -2,7 +2,7 @@
 
 import importlib
 
-__all__ = ["TASKS"]
+__all__ = ["ALONE", "TASKS"]
 
 
 def _module(name):
@@ -21,3 +21,13 @@ TASKS = {
     "vqa": _module("vqa"),
 }
 """Task name → a function that imports its module, which has ``train`` and ``evaluate``."""
+
+ALONE = {
+    "attributes": "its loss is a mean over the objects of a batch, which a shard does not know",
+    "bert": "its loss is a mean over the masked words of a batch, which a shard does not know",
+    "detection": "its loss is a mean over the objects of a batch, which a shard does not know",
+    "retrieval": "its loss compares every pair of a batch with every other, and a shard has a part of them",
+    "self-critical": "its rewards are computed by one process",
+    "vqa": "a picture's questions come in numbers that differ, and are not cut into shards yet",
+}
+"""The tasks that take no ``--distributed``, and why."""

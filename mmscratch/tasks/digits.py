@@ -14,6 +14,7 @@ import numpy as np
 from .. import ops, optim
 from ..autograd import no_grad
 from ..data.fsdd import load_fsdd
+from ..distributed import SERIAL
 from ..metrics.classification import accuracy, majority_baseline, wilson_interval
 from ..random import Generator
 from ..representations.audio import log_mel, preset
@@ -192,16 +193,19 @@ def _log_probabilities(model, x, batch_size=250):
     return np.concatenate(parts)
 
 
-def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
+def train(data, out, seed=None, assignments=(), *, resume=False, progress=True, parallel=None):
     """Train as ``mmscratch train digits`` does; returns the Run."""
-    run, data, seed, settings = plan("digits", DigitSettings, data, out, seed, assignments, resume)
-    digits, x, held = _load(data, settings)
+    comm = SERIAL if parallel is None else parallel.comm
+    run, data, seed, settings = comm.first(
+        lambda: plan("digits", DigitSettings, data, out, seed, assignments, resume)
+    )
+    digits, x, held = comm.together(lambda: _load(data, settings))
     resume = run is not None
     if run is None:
-        run = Run.create(out, "digits", data, seed, dataclasses.asdict(settings))
+        run = comm.first(lambda: Run.create(out, "digits", data, seed, dataclasses.asdict(settings)))
     learn(
         x[~held], digits.digits[~held], digits.speakers[~held], settings, run.seed,
-        run=run.folder, resume=resume, progress=progress,
+        run=run.folder, resume=resume, progress=progress, parallel=parallel,
     )  # fmt: skip
     return run
 

@@ -10,13 +10,14 @@ Presets of published networks need ``weights``: the file, or for BERT the folder
 
 import dataclasses
 import functools
+import pathlib
 from collections.abc import Callable
 
 from ..data.errors import DataError
 from ..representations.features import Features
 from .run import RunError
 
-__all__ = ["PRESETS", "Preset", "extract"]
+__all__ = ["PRESETS", "Preset", "extract", "files_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +63,22 @@ def extract(sense, files, preset=None, kind=None, rate=None, weights=None) -> Fe
     if kind not in chosen.kinds:
         raise RunError("--kind", f"{kind!r} is none of this preset's: {', '.join(chosen.kinds)}")
     return chosen.make(files, kind, rate)
+
+
+def files_of(sense, paths):
+    """The files that paths stand for: of pictures, a folder stands for all in it, as ``find_pictures`` does.
+
+    Errors     DataError where such a folder has no picture
+    """
+    from ..data.picture_folder import find_pictures
+
+    files = []
+    for path in map(pathlib.Path, paths):
+        if sense == "image" and path.is_dir():
+            files += [path / found.name for found in find_pictures(path)]
+        else:
+            files.append(path)
+    return files
 
 
 # ── text ─────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,7 @@ import numpy as np
 from .. import ops, optim
 from ..autograd import no_grad
 from ..data.mnist import Digits, load_mnist, split_digits
+from ..distributed import SERIAL
 from ..metrics.classification import accuracy
 from ..random import Generator
 from ..representations.image.cnn import SmallCNN
@@ -125,13 +126,16 @@ def _random(seed, epoch, place):
     return np.random.Generator(np.random.PCG64([seed, epoch, place]))
 
 
-def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
+def train(data, out, seed=None, assignments=(), *, resume=False, progress=True, parallel=None):
     """Train as ``mmscratch train mnist`` does; returns the Run."""
-    run, data, seed, settings = plan("mnist", DigitSettings, data, out, seed, assignments, resume)
-    trained, checked = load(data, "train"), load(data, "val")
+    comm = SERIAL if parallel is None else parallel.comm
+    run, data, seed, settings = comm.first(
+        lambda: plan("mnist", DigitSettings, data, out, seed, assignments, resume)
+    )
+    trained, checked = comm.together(lambda: [load(data, name) for name in ("train", "val")])
     resume = run is not None
     if run is None:
-        run = Run.create(out, "mnist", data, seed, dataclasses.asdict(settings))
+        run = comm.first(lambda: Run.create(out, "mnist", data, seed, dataclasses.asdict(settings)))
     model = SmallCNN(width=settings.width, generator=Generator(run.seed))
     batches = DigitBatches(trained, settings, run.seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=0.01)
@@ -145,7 +149,7 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     fit(
         model, loss, batches, optimizer=optimizer, schedule=schedule, epochs=settings.epochs,
         validate=lambda: {"val_right": judge(model, checked)["right"]}, checkpoint_every=len(batches),
-        run=run.folder, resume=resume, progress=progress,
+        run=run.folder, resume=resume, progress=progress, parallel=parallel,
     )  # fmt: skip
     return run
 

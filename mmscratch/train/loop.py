@@ -10,10 +10,12 @@ import numpy as np
 from .. import optim
 from ..autograd import detect_anomaly, no_grad
 from ..data.progress import progress_bar
-from .checkpoint import Checkpoints, write
+from ..distributed import SERIAL
+from .checkpoint import CheckpointError, Checkpoints, digest, write
 from .feed import Feed
 from .interrupt import Interrupt
 from .journal import NAME, Journal
+from .parallel import Shards
 from .state import Everything
 
 __all__ = ["Fitted", "TrainingError", "fit"]
@@ -47,7 +49,7 @@ class Fitted:
 def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, validate=None,
         validate_every=None, monitor=None, mode=None, patience=None, restore_best=False, schedule=None,
         clip=None, checkpoint_every=None, run=None, resume=False, progress=True, generator=None,
-        log_every=1):  # fmt: skip
+        log_every=1, parallel=None, cut=None):  # fmt: skip
     """Train a model; returns a ``Fitted``.
 
     loss_of_batch     batch → the loss, a Tensor (); or (loss, {name: number}), more for the journal
@@ -63,8 +65,13 @@ def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, va
     clip              the largest norm that the gradients may have together
     run               a folder for journal and checkpoints: every ``checkpoint_every`` steps, and at the end
     resume            go on from the run's last checkpoint, if it has one
+    parallel          a ``train.Parallel``: every batch in shards, on the ranks of its communicator. All ranks
+                      call ``fit`` with the same; rank 0 alone validates, writes the run and shows progress
+    cut               (batch, n) → n ``train.Shard``s, for a batch that ``cut_rows`` cannot cut by itself
 
-    Two runs of one seed are equal to the bit, however often one was interrupted and resumed.
+    Two runs of one seed are equal to the bit, however often one was interrupted and resumed, and with
+    ``parallel`` on however many ranks. (A run without it has other last bits: it adds in another order, and
+    where there is dropout or batch norm, it draws other masks, and its statistics are the whole batch's.)
     Errors     TrainingError where the loss or the norm of the gradients is not finite: it names the step and
                the operation; ``KeyboardInterrupt`` (once) finishes the step and saves before it is raised
     """
@@ -83,9 +90,11 @@ def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, va
         model=model, loss_of_batch=loss_of_batch, optimizer=optimizer, schedule=schedule, clip=clip,
         steps=steps, epochs=epochs, validate=validate, validate_every=validate_every, monitor=monitor,
         mode=mode, patience=patience, restore_best=restore_best, checkpoint_every=checkpoint_every,
-        log_every=log_every,
+        log_every=log_every, parallel=parallel,
         everything=Everything(model, optimizer, schedule, Feed(batches, generator), generator),
     )  # fmt: skip
+    if parallel is not None:
+        training.shards = Shards(parallel, cut, training._loss, model, optimizer, training.everything)
     return training.go(run, resume, progress)
 
 
@@ -106,22 +115,28 @@ class _Training:
     restore_best: bool
     checkpoint_every: int | None
     log_every: int
+    parallel: object
     everything: Everything
+    shards: Shards | None = None
     journal: Journal | None = None
     checkpoints: Checkpoints | None = None
     best_weights: dict | None = None
 
     def go(self, run, resume, progress):
-
         self.at, self.began = Fitted(), time.monotonic()
-        if run is not None:
-            self._open(pathlib.Path(run), resume)
-        elif resume:
+        self.comm = SERIAL if self.parallel is None else self.parallel.comm
+        self.kept = run is not None
+        if resume and run is None:
             raise ValueError("fit: resume needs the folder of a run")
+        if self.kept:
+            self.comm.first(lambda: self._open(pathlib.Path(run), resume))
+        if self.shards is not None:
+            self.at = self.shards.begin(self.at)
         total = self.steps
         if total is None and hasattr(self.feed.batches, "__len__"):
             total = self.epochs * len(self.feed)
-        self.bar = progress_bar(total=total, initial=self.at.step, show=progress, unit="step")
+        show = progress and self.comm.rank == 0
+        self.bar = progress_bar(total=total, initial=self.at.step, show=show, unit="step")
         try:
             with Interrupt() as self.interrupt:
                 self._loop()
@@ -144,40 +159,53 @@ class _Training:
         position = 0
         if found is not None:
             path, state = found
+            self._check_shards(path, state.get("shards"))
             self.everything.load_state_dict(state, path)
             self.at = Fitted(**state["at"])
             position = state["journal"]
         self.journal = Journal(run / NAME)
         self.journal.cut(position)
 
+    def _check_shards(self, path, began):
+        """The sums of a run have one order from its beginning to its end."""
+        now = None if self.parallel is None else self.parallel.shards
+        if began != now:
+            was, would = (f"--shards {n}" if n else "no --distributed" for n in (began, now))
+            raise CheckpointError(path, f"was trained with {was}, which cannot become {would} on resuming")
+
     def _loop(self):
         """Epochs of steps until the end; what is unfinished when interrupted is undone, then saved."""
         self.mark = self.everything.mark()
+        self.agreed = False  # to stop, all ranks at one step
         self.model.train()
         try:
             while not self._over():
                 for batch in self.feed.rest():
                     self._step(batch)
-                    if self._over() or self.interrupt.asked:
+                    if self._over() or self.asked:
                         break
                 else:
                     self.at.epoch = self.feed.epoch
                     if self.validate_every is None:
                         self._validate()
                     self.mark = self.everything.mark()
-                if self.interrupt.asked:
-                    raise KeyboardInterrupt
+                if self.asked:
+                    raise self.comm.agreed(KeyboardInterrupt())
             self._validate()
-        except KeyboardInterrupt:
-            if self.mark is not None:  # None while the parameters are being changed
+        except KeyboardInterrupt as stop:
+            alone = self.comm.size > 1 and not getattr(stop, "agreed", False)  # the others know nothing of it
+            if self.mark is not None and not alone:  # None while the parameters are being changed
                 self.everything.go_back(self.mark)
                 self._save()
             raise
         self.at.stopped = self.at.stopped or "end"
-        if self.checkpoints is not None:
-            self._save()
+        self._save()
         if self.restore_best:
             self._restore_best()
+
+    @property
+    def asked(self):
+        return self.interrupt.asked if self.shards is None else self.agreed
 
     def _over(self):
         if self.at.stopped == "patience":
@@ -186,12 +214,7 @@ class _Training:
 
     def _step(self, batch):
         """Forward, backward, clip, update; then whatever is due."""
-        loss, metrics = self._loss(batch)
-        value = loss.item()
-        if not math.isfinite(value):
-            raise self._explain(batch, f"the loss is {value}")
-        self.optimizer.zero_grad()
-        loss.backward()
+        value, metrics = self._gradients(batch)
         if self.clip is not None:
             norm = optim.clip_grad_norm_(self.model.parameters(), self.clip).item()
             if not math.isfinite(norm):
@@ -213,6 +236,21 @@ class _Training:
         if self.checkpoint_every and self.at.step % self.checkpoint_every == 0:
             self._save()
 
+    def _gradients(self, batch):
+        """Loss and metrics of a batch; its gradients are left on the parameters."""
+        if self.shards is not None:
+            value, metrics, self.agreed = self.shards.gradients(batch, self.interrupt.asked)
+            if not math.isfinite(value):
+                raise self._explain(batch, f"the loss is {value}")
+            return value, metrics
+        loss, metrics = self._loss(batch)
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._explain(batch, f"the loss is {value}")
+        self.optimizer.zero_grad()
+        loss.backward()
+        return value, metrics
+
     def _loss(self, batch):
         result = self.loss_of_batch(batch)
         loss, metrics = result if isinstance(result, tuple) else (result, {})
@@ -228,28 +266,30 @@ class _Training:
         where = f"step {self.at.step + 1} (epoch {self.at.epoch}): {what}"
         bad = [n for n, p in self.model.named_parameters() if not np.isfinite(p.detach().numpy()).all()]
         if bad:
-            return TrainingError(f"{where}; the parameter {bad[0]} was not finite before this step")
+            why = f"the parameter {bad[0]} was not finite before this step"
+            return self.comm.agreed(TrainingError(f"{where}; {why}"))
         self.everything.go_back(self.mark)  # the same dropout, the same running averages
+        found = self._watch(batch) if self.shards is None else self.shards.explain(batch, self._watch)
+        why = "every operation was finite when the batch was computed once more"
+        return self.comm.agreed(TrainingError(f"{where}; {f'first not finite: {found}' if found else why}"))
+
+    def _watch(self, batch):
+        """Which operation gives what is not finite: text, or None."""
         try:
             with detect_anomaly():
                 self._loss(batch)[0].backward()
         except FloatingPointError as e:
-            return TrainingError(f"{where}; first not finite: {e}")
-        return TrainingError(f"{where}; every operation was finite when the batch was computed once more")
+            return str(e)
+        return None
 
     def _validate(self):
         """Metrics in evaluation mode; remembers the best, counts the misses. Once a step at most."""
         if self.validate is None or self.at.validated == self.at.step:
             return
-        self.model.eval()
-        with no_grad():
-            metrics = {name: _number(v) for name, v in self.validate().items()}
-        self.model.train()
-        if not metrics:
-            raise TrainingError(f"step {self.at.step}: validate gave nothing, expected {{name: number}}")
+        metrics, drawn = self.comm.first(self._measure)
+        for generator, state in zip(self.everything.generators.values(), drawn, strict=True):
+            generator.load_state_dict(state)
         name = self.monitor or next(iter(metrics))
-        if name not in metrics:
-            raise TrainingError(f"validate gave {sorted(metrics)}, the metric to follow is {name!r}")
         self.at.metrics, self.at.validated, value = metrics, self.at.step, metrics[name]
         self._log(validation=metrics)
         if self._better(name, value):
@@ -263,6 +303,18 @@ class _Training:
         if self._plateau():
             self.schedule.step(value)
         self.mark = self.everything.mark()
+
+    def _measure(self):
+        """The metrics, and where the generators are after they were found."""
+        self.model.eval()
+        with no_grad():
+            metrics = {name: _number(v) for name, v in self.validate().items()}
+        self.model.train()
+        if not metrics:
+            raise TrainingError(f"step {self.at.step}: validate gave nothing, expected {{name: number}}")
+        if self.monitor and self.monitor not in metrics:
+            raise TrainingError(f"validate gave {sorted(metrics)}, the metric to follow is {self.monitor!r}")
+        return metrics, [g.state_dict() for g in self.everything.generators.values()]
 
     def _better(self, name, value):
         mode = self.mode or ("min" if "loss" in name or "error" in name else "max")
@@ -287,6 +339,8 @@ class _Training:
             load_checkpoint(self.checkpoints.best, model=self.model)
         elif self.best_weights is not None:
             self.model.load_state_dict(self.best_weights)
+        if self.comm.size > 1:  # what was best before a resume is on rank 0's disk alone
+            self.model.load_state_dict(self.comm.broadcast(self.model.state_dict()))
 
     def _log(self, **record):
         if self.journal is not None:
@@ -294,11 +348,17 @@ class _Training:
             self.journal.append({"step": self.at.step, "epoch": self.at.epoch, **record, "seconds": seconds})
 
     def _save(self):
-        if self.checkpoints is not None:
-            state = self.everything.state_dict()
-            own = {"step": self.at.step, "epoch": self.at.epoch, "metrics": self.at.metrics}
-            own |= {"at": dataclasses.asdict(self.at), "journal": self.journal.position()}
-            self.checkpoints.save(self.at.step, {**own, **state})
+        if self.shards is not None and self.kept:
+            self.shards.check(digest(self.model.state_dict()))
+        if self.kept:
+            self.comm.first(self._write)
+
+    def _write(self):
+        state = self.everything.state_dict()
+        own = {"step": self.at.step, "epoch": self.at.epoch, "metrics": self.at.metrics}
+        own |= {"at": dataclasses.asdict(self.at), "journal": self.journal.position()}
+        own["shards"] = None if self.parallel is None else self.parallel.shards
+        self.checkpoints.save(self.at.step, {**own, **state})
 
 
 def _number(value):
