@@ -133,9 +133,10 @@ def _check_fields(fields, order, path):
         raise DataError(path, f"is not a readable WAV file (format {kind}, expected PCM or float)")
     if block != channels * -(-bits // 8) or speed != rate * block or not block:
         raise DataError(
-            path, f"is damaged: {channels} channels of {bits} bits at {rate} Hz are not {block} bytes a sample "
-            f"and {speed} a second",
-        )  # fmt: skip
+            path,
+            f"is damaged: {channels} channels of {bits} bits at {rate} Hz are not {block} bytes a sample, "
+            f"{speed} a second",
+        )
     return block
 
 

@@ -1,4 +1,4 @@
-"""Files made to harm: bombs, payloads, paths that leave their folder, sizes that lie. Each must be refused."""
+"""Files made to harm: bombs, payloads, paths out of the folder, sizes that lie. Each must be refused."""
 
 from __future__ import annotations
 
@@ -198,7 +198,9 @@ ATTACKS = {
     ),
     "PNG of fewer pixels than it says": _written(read_image, _png(4000, 4000, rows=bytes(100))),
     "JPEG bomb": _written(read_image, _jpeg(65_000, 65_000)),
-    "GIF bomb": _written(read_video, b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0, 0, 0) + b";", "x.gif"),
+    "GIF bomb": _written(
+        read_video, b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0, 0, 0) + b";", "x.gif"
+    ),
     "SVG with an entity bomb": _written(read_image, b'<!DOCTYPE x [<!ENTITY a "aaaa">]><svg>&a;</svg>'),
     "PostScript": _written(read_image, b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n(x) run\n"),
     "checkpoint with a header of 2^63 bytes": _written(checkpoint.read, struct.pack("<Q", 1 << 63) + b"{}"),

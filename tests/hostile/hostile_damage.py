@@ -1,4 +1,4 @@
-"""What can happen to a file: it ends early, a bit of its header turns, a stretch of it becomes something else."""
+"""What can happen to a file: it ends early, a bit turns, a stretch of it becomes something else."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 ``sealed`` is what the format itself lets a reader know:
 
-    "all"      a checksum covers the contents: a change of any byte is refused, or changes nothing that is read
+    "all"      a checksum covers the contents: a change of a byte is refused, or changes nothing that is read
     "header"   the header's fields agree with each other and with the length: any change of one is noticed,
                but a changed number or letter behind it is another number or letter
     "none"     text or pixels without redundancy: a changed byte may be another content, equally well formed
@@ -24,8 +24,20 @@ import numpy as np
 from PIL import Image
 
 from mmscratch import ranking, search
-from mmscratch.data import audio, coco, easy_vqa, flickr8k, fsdd, letor, mnist, shapeworld, trec, vqa
-from mmscratch.data import caption_files, vqa_results
+from mmscratch.data import (
+    audio,
+    caption_files,
+    coco,
+    easy_vqa,
+    flickr8k,
+    fsdd,
+    letor,
+    mnist,
+    shapeworld,
+    trec,
+    vqa,
+    vqa_results,
+)
 from mmscratch.data.image import read_image
 from mmscratch.data.tokenizers import WordPiece
 from mmscratch.data.video import read_video, write_video

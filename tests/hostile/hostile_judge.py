@@ -20,9 +20,9 @@ from mmscratch.data.errors import DataError
 SECONDS = 1.0
 """Processor time that one file may take: what a small file makes hang."""
 VERDICTS = ("refused", "same", "other", "wrong", "crash", "slow", "memory")
-"""refused  our own exception        same    the exact content      other   another content, where the format
-cannot tell        wrong    another content where it can        crash   any other exception, or the process died
-slow     more than a second        memory  grew beyond the format's bound"""
+"""refused: our own exception. same: the exact content. other: another content, where the format cannot tell.
+wrong: another content where it can. crash: any other exception, or the process died. slow: more than a
+second. memory: grew beyond the format's bound."""
 
 
 @dataclasses.dataclass
