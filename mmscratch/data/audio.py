@@ -21,6 +21,7 @@ __all__ = ["Sound", "decode_wav", "read_wav", "resample", "write_wav"]
 MAX_WAV_BYTES = 1 << 30  # an hour and a half of stereo at 48 kHz
 RATES = (1000, 768_000)
 MAX_CHANNELS = 64
+PCM = (1, 3, 0xFFFE)  # whole numbers, floats, and either with its kind in an extension
 _SUFFIX_FIELDS = 12  # "RIFF", its length, "WAVE"
 
 
@@ -66,7 +67,7 @@ def decode_wav(data: bytes, path: str | os.PathLike, dtype="float32") -> Sound:
     """The bytes of a WAV file as a Sound; `path` is the name that errors carry."""
     from scipy.io import wavfile
 
-    _check_length(data, path)
+    _check_parts(data, path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # chunks with titles and the like
@@ -85,23 +86,58 @@ def decode_wav(data: bytes, path: str | os.PathLike, dtype="float32") -> Sound:
     return Sound(samples, int(rate))
 
 
-def _check_length(data, path):
-    """The data chunk must be whole: a file cut short would be read as a shorter sound."""
+def _check_parts(data, path):
+    """The chunks must be whole, follow each other to the end, and the format's fields fit each other.
+
+    A file cut short would be read as a shorter sound, one with a damaged field as a faster or another one.
+    """
     if len(data) < _SUFFIX_FIELDS or data[:4] not in (b"RIFF", b"RIFX", b"RF64") or data[8:12] != b"WAVE":
         raise DataError(path, "is not a WAV file (it does not begin with RIFF … WAVE)")
     order = "big" if data[:4] == b"RIFX" else "little"
-    at = _SUFFIX_FIELDS
-    while at + 8 <= len(data):
+    told = 8 + int.from_bytes(data[4:8], order)
+    end = min(told, len(data))
+    at, sounds, block = _SUFFIX_FIELDS, 0, 1
+    while at + 8 <= end:
         name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], order)
-        if data[:4] != b"RF64" and at + 8 + size > len(data):
-            there = len(data) - at - 8
+        start = at + 8
+        if name == b"data" and data[:4] == b"RF64":
+            return  # its length stands in a chunk of 64 bits, which SciPy reads
+        if start + size > len(data):
+            there = len(data) - start
             raise DataError(
                 path, f"is cut short: its {name!r} chunk says {size:,} bytes, {there:,} are there"
             )
+        if not all(32 <= byte < 127 for byte in name):
+            raise DataError(path, f"is damaged: {name!r} at byte {at} is no chunk's name")
+        if name == b"fmt ":
+            block = _check_fields(data[start : start + 16], order, path)
         if name == b"data":
-            return
-        at += 8 + size + size % 2
-    raise DataError(path, "has no samples (no data chunk)")
+            sounds += 1
+            if size % block:
+                raise DataError(path, f"is damaged: {size:,} bytes are no whole number of {block} bytes each")
+        at = start + size + size % 2
+    if not sounds:
+        raise DataError(path, "has no samples (no data chunk)")
+    if told == len(data) and at < end:
+        raise DataError(path, f"is damaged: {end - at} bytes after its last chunk belong to none")
+
+
+def _check_fields(fields, order, path):
+    """Bytes of one sample of all channels; the format chunk says it, and the rate of bytes, twice."""
+    if len(fields) < 16:
+        raise DataError(path, "is not a readable WAV file (its format chunk is too short)")
+    kind, channels, rate, speed, block, bits = (
+        int.from_bytes(fields[a:b], order) for a, b in ((0, 2), (2, 4), (4, 8), (8, 12), (12, 14), (14, 16))
+    )
+    if kind not in PCM:
+        raise DataError(path, f"is not a readable WAV file (format {kind}, expected PCM or float)")
+    if block != channels * -(-bits // 8) or speed != rate * block or not block:
+        raise DataError(
+            path,
+            f"is damaged: {channels} channels of {bits} bits at {rate} Hz are not {block} bytes a sample, "
+            f"{speed} a second",
+        )
+    return block
 
 
 def _to_float(samples, dtype):

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .archives import check_archive
 from .audio import decode_wav
 from .errors import DataError
-from .files import check_file, check_ratio, read_bytes
+from .files import check_file, read_bytes
 
 __all__ = ["SpokenDigits", "load_fsdd"]
 
@@ -85,8 +86,7 @@ def _archive(path):
             members = archive.infolist()
             if len(members) > MAX_CLIPS:
                 raise DataError(path, f"has {len(members):,} members, more than the limit of {MAX_CLIPS:,}")
-            check_ratio(path, members, MAX_UNPACKED_BYTES)
-            for member in members:
+            for member in check_archive(path, archive, MAX_UNPACKED_BYTES):
                 key = _key(Path(member.filename).name)
                 if key is None or member.is_dir():
                     continue

@@ -24,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import DataError
 from .files import read_bytes
+from .picture_parts import check_png
 
 MAX_PIXELS = 50_000_000  # a 50-megapixel photograph; 150 MB as RGB
 MAX_FILE_BYTES = 256 << 20
@@ -72,6 +73,8 @@ def decode_image(
                     raise DataError(
                         path, f"has {width} x {height} pixels, more than the limit of {max_pixels:,}"
                     )
+                if image.format == "PNG":
+                    check_png(data, path)
                 image.seek(0)
                 image.load()
                 rgb = _to_rgb(ImageOps.exif_transpose(image), background)

@@ -10,8 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from .archives import check_archive
 from .errors import DataError
-from .files import MAX_ARRAY_BYTES, MAX_MEMBER_BYTES, check_file, check_ratio, decode_text, read_bytes
+from .files import MAX_ARRAY_BYTES, MAX_MEMBER_BYTES, check_file, decode_text, read_bytes
 from .image import decode_image
 
 ZIP = "original_files.zip"
@@ -49,10 +50,11 @@ def _in_archive(path: Path) -> list[Source]:
     check_file(path, MAX_ARRAY_BYTES)
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            members = check_archive(path, archive, MAX_ARRAY_BYTES)
+    except DataError:
+        raise
+    except Exception as error:  # zipfile and zlib each have their own set of exceptions
         raise DataError(path, f"is not a readable zip archive ({error})") from None
-    check_ratio(path, members, MAX_ARRAY_BYTES)
     homes: dict[str, dict[str, zipfile.ZipInfo]] = {}
     for member in members:
         if not member.is_dir():

@@ -27,6 +27,7 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from .errors import DataError
 from .files import check_file, read_arrays, read_bytes, write_whole
 from .image import MAX_FILE_BYTES, MAX_PIXELS, WHITE, read_image, resize_images
+from .picture_parts import check_gif, check_png
 
 __all__ = [
     "MAX_FRAMES",
@@ -42,6 +43,7 @@ MAX_FRAMES = 10_000  # almost seven minutes at 25 frames a second
 MAX_VIDEO_PIXELS = 1 << 29  # of all frames together: 1.5 GB as RGB
 ANIMATIONS = ("GIF", "PNG", "WEBP")
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
+PARTS = {"GIF": check_gif, "PNG": check_png}
 MILLISECONDS = 100  # what browsers take for a frame that names no duration
 
 
@@ -112,6 +114,8 @@ def _read_animation(path, max_frames, max_pixels):
                 width, height = image.size
                 _within(path, 1, height, width, max_frames, min(max_pixels, MAX_PIXELS))
                 _within(path, getattr(image, "n_frames", 1), height, width, max_frames, max_pixels)
+                if image.format in PARTS:
+                    PARTS[image.format](data, path)
                 for number, frame in enumerate(ImageSequence.Iterator(image), 1):
                     _within(path, number, height, width, max_frames, max_pixels)
                     over = Image.new("RGBA", frame.size, (*WHITE, 255))

@@ -1,5 +1,11 @@
-"""The file of an index: safetensors, with what it is in the header as JSON; read with suspicion."""
+"""The file of an index: safetensors, with what it is in the header as JSON; read with suspicion.
 
+The format has no checksum of its own, so the header holds one: sha256 over that JSON and over every array's
+name, dtype, shape and bytes. It tells damage; that the arrays make sense is checked all the same, since a
+person can write a right checksum under anything.
+"""
+
+import hashlib
 import json
 
 import numpy as np
@@ -10,7 +16,8 @@ from .rows import aligned, padded
 
 __all__ = ["Arrays", "read_index", "write_index"]
 
-KEY, FORMAT = "mmscratch.index", 1
+KEY, FORMAT = "mmscratch.index", 2
+SEAL = "mmscratch.sha256"
 MAX_BYTES = 256 << 30
 UNIT = 1e-3
 """How far the length of a stored row may be from 1."""
@@ -21,7 +28,18 @@ def write_index(path, head, arrays):
     from safetensors.numpy import save
 
     head = json.dumps({"format": FORMAT, **head})
-    write_whole(path, save({n: np.ascontiguousarray(a) for n, a in arrays.items()}, {KEY: head}))
+    arrays = {n: np.ascontiguousarray(a) for n, a in arrays.items()}
+    write_whole(path, save(arrays, {KEY: head, SEAL: seal(head, arrays)}))
+
+
+def seal(head, arrays):
+    """sha256 of the head's text and of all arrays, by name."""
+    found = hashlib.sha256(head.encode())
+    for name in sorted(arrays):
+        a = arrays[name]
+        found.update(f"\n{name} {a.dtype.str} {a.shape}\n".encode())
+        found.update(memoryview(a.reshape(-1)).cast("B") if a.size else b"")
+    return found.hexdigest()
 
 
 def read_index(path, methods):
@@ -31,7 +49,8 @@ def read_index(path, methods):
     check_file(path, MAX_BYTES)
     try:
         with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(KEY)
+            about = file.metadata() or {}
+            text = about.get(KEY)
             if text is None:
                 raise DataError(path, "is no index of ours: its header does not say so")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -42,11 +61,13 @@ def read_index(path, methods):
     try:
         head = json.loads(text)
         known = head["format"] == FORMAT and head["method"] in methods
-        about = f"format {head['format']!r} and method {head['method']!r}"
+        said = f"format {head['format']!r} and method {head['method']!r}"
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(path, f"its header cannot be read ({type(error).__name__}: {error})") from None
     if not known:
-        raise DataError(path, f"has {about}, this version reads {FORMAT} and {', '.join(methods)}")
+        raise DataError(path, f"has {said}, this version reads {FORMAT} and {', '.join(methods)}")
+    if about.get(SEAL) != seal(text, arrays):
+        raise DataError(path, "is damaged: its sha256 does not fit its contents")
     return head, Arrays(path, arrays)
 
 

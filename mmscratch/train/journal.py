@@ -26,11 +26,19 @@ class JournalError(DataError):
 
 
 class Journal:
-    """The file, opened for adding lines."""
+    """The file, opened for adding lines, by one process at a time.
+
+    Errors     JournalError where another training has it open: two would write over each other's checkpoints
+    """
 
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self._file = open(self.path, "ab")
+        if not _alone(self._file):
+            self._file.close()
+            raise JournalError(
+                self.path.parent, "is trained at this moment, by another process or another fit"
+            )
 
     def append(self, record):
         """Add a line; it reaches the operating system at once, so a killed process loses none."""
@@ -53,6 +61,21 @@ class Journal:
     def close(self):
         """Close the file."""
         self._file.close()
+
+
+def _alone(file):
+    """Lock an open file until it is closed, or its process dies; False where it is locked already."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system that has no locks
+        return True
+    return True
 
 
 def _plain(value):

@@ -73,7 +73,8 @@ def fit(model, loss_of_batch, batches, *, optimizer, steps=None, epochs=None, va
     ``parallel`` on however many ranks. (A run without it has other last bits: it adds in another order, and
     where there is dropout or batch norm, it draws other masks, and its statistics are the whole batch's.)
     Errors     TrainingError where the loss or the norm of the gradients is not finite: it names the step and
-               the operation; ``KeyboardInterrupt`` (once) finishes the step and saves before it is raised
+               the operation; JournalError where another training is writing into the run's folder;
+               ``KeyboardInterrupt`` (once) finishes the step and saves before it is raised
     """
     if (steps is None) == (epochs is None):
         raise ValueError(f"fit: give steps or epochs, one of the two; got steps={steps}, epochs={epochs}")
@@ -152,19 +153,24 @@ class _Training:
 
     def _open(self, run, resume):
         self.checkpoints = Checkpoints(run / "checkpoints")
-        found = self.checkpoints.load() if resume else None
         if not resume and self.checkpoints.paths():
             raise TrainingError(f"{run}: holds checkpoints already; resume it, or give another folder")
-        self.checkpoints.create()
-        position = 0
-        if found is not None:
-            path, state = found
-            self._check_shards(path, state.get("shards"))
-            self.everything.load_state_dict(state, path)
-            self.at = Fitted(**state["at"])
-            position = state["journal"]
-        self.journal = Journal(run / NAME)
-        self.journal.cut(position)
+        run.mkdir(parents=True, exist_ok=True)
+        self.journal = Journal(run / NAME)  # first: it keeps others away from the rest
+        try:
+            found = self.checkpoints.load() if resume else None
+            self.checkpoints.create()
+            position = 0
+            if found is not None:
+                path, state = found
+                self._check_shards(path, state.get("shards"))
+                self.everything.load_state_dict(state, path)
+                self.at = Fitted(**state["at"])
+                position = state["journal"]
+            self.journal.cut(position)
+        except BaseException:
+            self.journal.close()
+            raise
 
     def _check_shards(self, path, began):
         """The sums of a run have one order from its beginning to its end."""

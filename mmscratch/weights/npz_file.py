@@ -7,8 +7,8 @@ import zipfile
 
 import numpy as np
 
+from ..data.archives import check_archive, read_npy, read_npy_header
 from ..data.errors import DataError
-from ..data.files import check_ratio
 from .entry import Entry
 
 __all__ = ["open_npz"]
@@ -25,19 +25,16 @@ def open_npz(path) -> dict[str, Entry]:
     entries = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            check_ratio(path, archive.infolist(), MAX_UNPACKED)
-            for member in archive.infolist():
+            for member in check_archive(path, archive, MAX_UNPACKED):
                 name = member.filename.removesuffix(".npy")
                 with archive.open(member) as file:
-                    shape, dtype = _header(file)
+                    shape, dtype, _ = read_npy_header(file)
                 if dtype.kind not in "fiub" or dtype.itemsize > 8:
                     raise DataError(path, f"{name!r} has dtype {dtype}, expected numbers")
                 if math.prod(shape) * dtype.itemsize > member.file_size:
                     raise DataError(
                         path, f"{name!r} says shape {shape}, which its {member.file_size:,} bytes do not hold"
                     )
-                if name in entries:
-                    raise DataError(path, f"holds {name!r} twice")
                 entries[name] = Entry(name, shape, dtype.name, _Reader(path, member.filename))
     except DataError:
         raise
@@ -46,23 +43,14 @@ def open_npz(path) -> dict[str, Entry]:
     return entries
 
 
-def _header(file):
-    version = np.lib.format.read_magic(file)
-    read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in read:
-        raise ValueError(f"npy version {version}")
-    shape, _, dtype = read[version](file)
-    return tuple(int(n) for n in shape), dtype
-
-
 class _Reader:
     def __init__(self, path, member):
         self.path, self.member = path, member
 
     def __call__(self):
         try:
-            with zipfile.ZipFile(self.path) as archive, archive.open(self.member) as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
+            with zipfile.ZipFile(self.path) as archive:
+                array = read_npy(archive, archive.getinfo(self.member))
         except Exception as error:
             raise DataError(
                 self.path, f"{self.member} is damaged ({type(error).__name__}: {error})"

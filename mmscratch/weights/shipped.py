@@ -10,9 +10,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..data.files import write_whole
+from ..data.errors import DataError
+from ..data.files import field, read_bytes, read_json, write_whole
 
 __all__ = ["read_shipped", "write_shipped"]
+
+MAX_BYTES, MAX_RECIPE = 1 << 30, 1 << 20
 
 
 def read_shipped(
@@ -21,16 +24,17 @@ def read_shipped(
     """The arrays and the recipe.
 
     recipe     its path; None: the weights' own, ending in .json
-    Errors     FileNotFoundError; ValueError where the file's sha256 is not the one in the recipe
+    Errors     DataError naming the file: missing, or its sha256 is not the one in the recipe
     """
     from safetensors.numpy import load
 
     path = pathlib.Path(path)
-    data = path.read_bytes()
-    made = json.loads(_beside(path, recipe).read_text(encoding="utf-8"))
-    digest = hashlib.sha256(data).hexdigest()
-    if digest != made["sha256"]:
-        raise ValueError(f"{path}: sha256 is {digest}, its recipe says {made['sha256']}")
+    data = read_bytes(path, MAX_BYTES)
+    beside = _beside(path, recipe)
+    made = read_json(beside, MAX_RECIPE, dict)
+    told, digest = field(made, "sha256", str, beside, "the recipe"), hashlib.sha256(data).hexdigest()
+    if digest != told:
+        raise DataError(path, f"sha256 is {digest}, its recipe says {told}")
     return load(data), made
 
 

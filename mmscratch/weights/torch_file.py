@@ -14,8 +14,8 @@ import zipfile
 
 import numpy as np
 
+from ..data.archives import check_archive
 from ..data.errors import DataError
-from ..data.files import check_ratio
 from .entry import MAX_AXES, MAX_ENTRIES, Entry, decode, itemsize
 from .pickle_program import PickleError, interpret
 
@@ -109,8 +109,7 @@ def open_torch(path) -> dict[str, Entry]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            check_ratio(path, list(members.values()), MAX_UNPACKED)
+            members = {member.filename: member for member in check_archive(path, archive, MAX_UNPACKED)}
             home = _home(path, members)
             value = interpret(_small(path, archive, members[f"{home}/data.pkl"]), NAMES, _storage)
             order = _byteorder(path, archive, members.get(f"{home}/byteorder"))

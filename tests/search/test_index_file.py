@@ -10,6 +10,7 @@ from search_cases import MAKE, D, K, N, built, queries, rows
 
 from mmscratch.data.errors import DataError
 from mmscratch.search import IVFPQ, load_index
+from mmscratch.search.index_file import SEAL, seal
 
 KEY = "mmscratch.index"
 
@@ -65,7 +66,8 @@ def change(path, edit, head=None):
     about = head_of(path)
     arrays = {k: v.copy() for k, v in load_file(path).items()}
     edit(arrays)
-    save_file(arrays, path, {KEY: json.dumps({**about, **(head or {})})})
+    text = json.dumps({**about, **(head or {})})
+    save_file(arrays, path, {KEY: text, SEAL: seal(text, arrays)})
 
 
 def put(name, where, value):
@@ -92,9 +94,9 @@ FAULTS = [
     ("hnsw", lambda a: None, {"rows": -1}, "rows: expected a whole number"),
     ("hnsw", lambda a: None, {"rows": 10**30}, "rows: expected a whole number"),
     ("hnsw", lambda a: None, {"method": "lsh"}, "unknown setting"),
-    ("hnsw", lambda a: None, {"method": "annoy"}, "method 'annoy', this version reads 1"),
+    ("hnsw", lambda a: None, {"method": "annoy"}, "method 'annoy', this version reads 2"),
     ("hnsw", lambda a: None, {"method": ["lsh"]}, "header cannot be read"),
-    ("hnsw", lambda a: None, {"format": 2}, "format 2"),
+    ("hnsw", lambda a: None, {"format": 1}, "format 1"),
     ("hnsw", lambda a: None, {"settings": {"dimension": 10**12}}, "dimension: expected a whole number"),
     ("hnsw", lambda a: None, {"settings": [3]}, "is damaged"),
     ("ivfpq", put("cell", 4, 20), {}, "'cell' has values outside 0 … 19"),
