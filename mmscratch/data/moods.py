@@ -28,7 +28,7 @@ import numpy as np
 from .scenes import render, sample_scene
 from .scenes.captions import captions
 
-__all__ = ["PHRASES", "REGIMES", "Moods", "best_sign", "make_moods", "text_polarity"]
+__all__ = ["MODALITIES", "PHRASES", "REGIMES", "Moods", "best_sign", "make_moods", "text_polarity"]
 
 LEVELS = range(-3, 4)
 REGIMES = {

@@ -15,14 +15,14 @@ import pathlib
 
 import numpy as np
 
-from ...data.vader import load_lexicon, load_rated, rated_files
+from ...data.vader import load_lexicon, load_rated, rated_files, split_rated
 from ...metrics.classification import accuracy, majority_baseline, per_class, wilson_interval
 from ...models.sentiment.text import TextClassifier
 from ...representations.text.valence import Valence
 from ...train.checkpoint import read, write
 from ..run import Run, RunError, plan
 
-__all__ = ["TextSettings", "evaluate", "figures", "learn", "train"]
+__all__ = ["TextSettings", "evaluate", "figures", "learn", "text_table", "train"]
 
 MODEL = "model.safetensors"
 
@@ -142,3 +142,52 @@ def _path(data):
     if kind != "vader" or not path:
         raise RunError("--data", f"rated texts are known as vader:DIR, got {data!r}")
     return path
+
+
+FOLDS = 5
+ROWS = {
+    "TF-IDF, logistic": ("tfidf", 10.0, False),
+    "letters, NB weights": ("letters", 16.0, False),
+    "words and letters": ("both", 16.0, False),
+    "letters + lexicon": ("letters", 1.0, True),
+}
+"""Row of the table → (views, c, whether the lexicon is used)."""
+
+
+def text_table(args):
+    """Five-fold cross-validation of rated texts, folds drawn anew by each seed; prints, → the record."""
+    if len(args.data) != 1 or args.set:
+        raise RunError("--data", f"expected vader:DIR and no --set, got {' '.join(args.data + args.set)!r}")
+    unknown = [name for name in args.methods or () if name not in ROWS]
+    if unknown:
+        raise RunError("--methods", f"expected some of {', '.join(ROWS)}, got {unknown[0]!r}")
+    path = _path(args.data[0])
+    rated, lexicon = load_rated(path), load_lexicon(path) if pathlib.Path(path).is_dir() else {}
+    record = {name: [] for name in ("majority", "the lexicon's rules", *(args.methods or ROWS))}
+    print(f"{len(rated):,} texts, {FOLDS} folds, {args.seeds} seeds: per cent right, the seeds' range", flush=True)
+    for name, found in record.items():
+        if name in ROWS and ROWS[name][2] or name == "the lexicon's rules":
+            if not lexicon:
+                continue
+        for seed in range(args.seeds):
+            found.append(_cross_validated(name, rated, lexicon, seed))
+        low, mean, high = (100 * f(found) for f in (min, np.mean, max))
+        print(f"{name:24}{mean:7.2f}  ({low:.2f}–{high:.2f})", flush=True)
+    return {"texts": len(rated), "table": record}
+
+
+def _cross_validated(name, rated, lexicon, seed):
+    right = 0
+    for part in range(FOLDS):
+        learnt, held = split_rated(rated, FOLDS, part, seed)
+        if name == "majority":
+            said = np.full(len(held), learnt.positive.mean() > 0.5)
+        elif name in ROWS:
+            views, c, known = ROWS[name]
+            model = TextClassifier(views, c, lexicon if known else None).fit(learnt.texts, learnt.positive)
+            said = model.scores(held.texts) > 0
+        else:
+            rules = Valence(lexicon)
+            said = np.array([rules(text)["compound"] > 0 for text in held.texts])
+        right += int((said == held.positive).sum())
+    return right / len(rated)
