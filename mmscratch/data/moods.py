@@ -184,9 +184,9 @@ def _pool(seed, scenes):
 
 
 def _face(polarity, random):
-    """(32, 32, 3) uint8: the mouth is the parabola y = 6 − bend · (1 − 2 (x / 6)²) below the centre."""
+    """(32, 32, 3) uint8: the mouth is the parabola y = 5 + bend · (1 − 2 (x / 6.5)²) below the centre."""
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5
-    x, y = (v - SIDE / 2 - random.uniform(-1.5, 1.5) for v in (x, y))
+    x, y = (v - SIDE / 2 - random.uniform(-0.7, 0.7) for v in (x, y))
     warmth = np.clip(0.5 + polarity / 8 + random.normal(scale=0.2), 0, 1)
     picture = np.broadcast_to(warmth * WARM + (1 - warmth) * COOL, (SIDE, SIDE, 3)).copy()
 
@@ -197,8 +197,8 @@ def _face(polarity, random):
     draw(np.hypot(x, y) - 12.5, (1.0, 0.92, 0.7))
     for side in (-4.5, 4.5):
         draw(np.hypot(x - side, y + 4) - 1.6, (0.15, 0.15, 0.2))
-    bend = 1.1 * polarity + random.normal(scale=0.25)
-    mouth = 5 + bend * (1 - 2 * (x / 6) ** 2)
+    bend = 1.4 * polarity + random.normal(scale=0.25)
+    mouth = 5 + bend * (1 - 2 * (x / 6.5) ** 2)
     draw(np.maximum(np.abs(y - mouth) - 1, np.abs(x) - 6.5), (0.7, 0.1, 0.15))
     picture += random.normal(scale=0.02, size=picture.shape)
     return (np.clip(picture, 0, 1) * 255).round().astype(np.uint8)

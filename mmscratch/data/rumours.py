@@ -101,7 +101,9 @@ def make_rumours(regime, groups, seed=0, lang="en"):
                                      looks[picture]))  # fmt: skip
     tokens, *arrays = zip(*(rows[k] for k in random.permutation(len(rows))), strict=True)
     crops, parents, nodes, rumour, ids, mismatch, chain, look = map(np.array, arrays)
-    return Rumours(regime, tokens, crops, parents, nodes.astype(np.float32), rumour, ids, mismatch, chain, look)
+    return Rumours(
+        regime, tokens, crops, parents, nodes.astype(np.float32), rumour, ids, mismatch, chain, look
+    )
 
 
 def best_alone(data, parts):
@@ -166,5 +168,7 @@ def _two_scenes(seed, random):
 def _crop(scene):
     """The object's box as a detector would cut it out, brought to 12 × 12 pixels by taking the nearest."""
     x0, y0, x1, y1 = boxes(scene)[0]
-    rows, columns = (a + ((np.arange(CROP) + 0.5) * (b - a) / CROP).astype(int) for a, b in ((y0, y1), (x0, x1)))
+    rows, columns = (
+        a + ((np.arange(CROP) + 0.5) * (b - a) / CROP).astype(int) for a, b in ((y0, y1), (x0, x1))
+    )
     return render(scene)[rows[:, None], columns]

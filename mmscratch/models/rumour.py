@@ -23,7 +23,9 @@ class PropagationNetwork(nn.Module):
 
     def __init__(self, size, width=16, kind="gcn", generator=None):
         if kind not in self.KINDS:
-            raise ValueError(f"PropagationNetwork: kind: expected one of {', '.join(self.KINDS)}, got {kind!r}")
+            raise ValueError(
+                f"PropagationNetwork: kind: expected one of {', '.join(self.KINDS)}, got {kind!r}"
+            )
         self.kind = kind
         layers = []
         for inward in (size, width):

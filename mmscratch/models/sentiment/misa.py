@@ -27,10 +27,7 @@ class MISA(Fusion):
         super().__init__(sizes, hidden)
         m = len(self.sizes)
         self.inward = nn.ModuleList(
-            [
-                nn.Sequential(nn.Linear(d, width, generator=generator), nn.LayerNorm(width))
-                for d in self.sizes
-            ]
+            [nn.Sequential(nn.Linear(d, width, generator=generator), nn.LayerNorm(width)) for d in self.sizes]
         )
         self.shared = nn.Linear(width, width, activation="sigmoid", generator=generator)
         self.own = nn.ModuleList(

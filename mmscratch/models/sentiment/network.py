@@ -49,7 +49,7 @@ class Senses(nn.Module):
     """Three encoders, each taught what its own modality says (as Yu et al., 2020, label each by itself).
 
     Forward    text z_t = relu(conv₅(E[w_t])), picture z_n = relu(V patch_n + place_n),
-               sound z_k = relu(conv₃(mel_k));  p̂_m = W_m mean(z_m) + b_m
+               sound z_k = relu(conv₃(mel_k));  p̂_m = W_m Σ z_m / √N_m + b_m, of text the mean times 3
     Shapes     words int (B, T), mask (B, T), patches (B, N, P), mel (B, K, F) → three z (B, ·, width);
                ``polarities``: p̂ (B, 3)
     """
@@ -70,8 +70,9 @@ class Senses(nn.Module):
     def polarities(self, words, patches, mel, mask):
         """p̂ of text, picture and sound."""
         text, *rest = self(words, patches, mel)
-        means = [mean_over(text, tensor(mask)), *(ops.mean(z, axis=1) for z in rest)]
-        return ops.concatenate([head(z) for head, z in zip(self.heads, means, strict=True)], axis=1)
+        sums = [mean_over(text, tensor(mask)) * 3.0]  # of about nine words
+        sums += [ops.sum(z, axis=1) * (1 / z.shape[1] ** 0.5) for z in rest]
+        return ops.concatenate([head(z) for head, z in zip(self.heads, sums, strict=True)], axis=1)
 
 
 class MoodScore(nn.Module):

@@ -51,9 +51,7 @@ class SparseRows:
         """[X, dense]: dense (N, E) → (N, D + E)."""
         dense = np.asarray(dense, np.float64)
         if dense.ndim != 2 or len(dense) != len(self):
-            raise ValueError(
-                f"SparseRows.beside: dense: expected ({len(self)}, E), got {np.shape(dense)}"
-            )
+            raise ValueError(f"SparseRows.beside: dense: expected ({len(self)}, E), got {np.shape(dense)}")
         n, e = dense.shape
         order = np.argsort(np.r_[self.rows, np.repeat(np.arange(n), e)], kind="stable")
         columns = np.r_[self.columns, np.tile(self.width + np.arange(e), n)][order]
@@ -103,7 +101,9 @@ class NGrams:
         text = text.lower()
         if self.unit == "words":
             words = _WORD.findall(text)
-            return [" ".join(words[i : i + n]) for n in range(low, high + 1) for i in range(len(words) - n + 1)]
+            return [
+                " ".join(words[i : i + n]) for n in range(low, high + 1) for i in range(len(words) - n + 1)
+            ]
         return [
             f" {word} "[i : i + n]
             for word in _SPACE.split(text.strip())

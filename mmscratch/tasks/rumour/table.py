@@ -53,9 +53,9 @@ ROWS = {
 class RumourSettings:
     """How many groups of posts, and how every network is trained."""
 
-    groups: int = 120
+    groups: int = 100
     test: int = 60
-    steps: int = 300
+    steps: int = 200
     batch_size: int = 64
     lr: float = 1e-2
     width: int = 16
@@ -161,7 +161,10 @@ def oracle(posts):
     colour = posts.picture[:, : len(COLOURS)].argmax(1)
     shape = posts.picture[:, len(COLOURS) :].argmax(1)
     mismatch = np.array(
-        [COLOURS[c] not in t or SHAPES[s] not in t for t, c, s in zip(data.tokens, colour, shape, strict=True)]
+        [
+            COLOURS[c] not in t or SHAPES[s] not in t
+            for t, c, s in zip(data.tokens, colour, shape, strict=True)
+        ]
     )
     chain = np.array([depth(p) >= 6 for p in data.parents])
     rule = REGIMES[data.regime]
@@ -202,7 +205,8 @@ def line_of(row, found):
 def main(arguments=None) -> int:
     """Run the command; the exit code: 0, or 2 for a bad option."""
     parser = argparse.ArgumentParser(
-        prog="python -m mmscratch.tasks.rumour.table", description="Rumours: parts of a post, regimes, bounds."
+        prog="python -m mmscratch.tasks.rumour.table",
+        description="Rumours: parts of a post, regimes, bounds.",
     )
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), metavar="NAME",
                         help="default: all of " + ", ".join(ROWS))  # fmt: skip

@@ -56,8 +56,8 @@ class PairSettings:
 
     held_out: str = "theo"
     images: int = 1500
-    epochs: int = 10
-    steps: int = 300
+    epochs: int = 6
+    steps: int = 150
     batch_size: int = 100
     lr: float = 5e-3
     hidden: int = 32
@@ -140,7 +140,9 @@ def shelves(images, spoken, settings, seed):
     order = random.permutation(len(images))
     n = settings.images
     if n + n // 3 > len(images):
-        raise RunError("--set", f"images: {n} and a third for testing are more than the {len(images)} there are")
+        raise RunError(
+            "--set", f"images: {n} and a third for testing are more than the {len(images)} there are"
+        )
     view = images.images.reshape(-1, 14, 2, 14, 2).mean((2, 4)).reshape(len(images), -1)
     view = ((view - 33) / 70).astype(np.float32)
     learnt, tested = order[:n], order[n : n + n // 3]
@@ -179,7 +181,9 @@ def learn(method, label, shelf, settings, seed, only=None):
     """A ``FusionClassifier`` of pairs, drawn anew at every step; ``only``: 0 image, 1 sound."""
     generator, random = Generator(seed), np.random.default_rng([seed, 7])
     kept = [0, 1] if only is None else [only]
-    model = FusionClassifier(method, [settings.hidden] * len(kept), LABELS[label][0], settings.hidden, generator)
+    model = FusionClassifier(
+        method, [settings.hidden] * len(kept), LABELS[label][0], settings.hidden, generator
+    )
     optimizer = Adam(model.parameters(), lr=settings.lr)
     for step in range(settings.steps):
         rows = pairs(label, settings.batch_size, shelf.seen, shelf.heard, random)

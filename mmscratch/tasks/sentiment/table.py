@@ -51,20 +51,22 @@ PATCH, FRAMES, BANDS = 8, 20, 40
 class MoodSettings:
     """How many posts (about: a multiple of each regime's cells), and how every method is trained."""
 
-    teach: int = 800
-    teach_steps: int = 500
+    teach: int = 500
+    teach_steps: int = 300
     train: int = 576
     test: int = 384
     scenes: int = 12
     lang: str = "both"
-    steps: int = 200
+    steps: int = 120
     batch_size: int = 64
     lr: float = 1e-2
     width: int = 16
     dropout: float = 0.1
 
     def __post_init__(self):
-        check_settings(self, "teach", "teach_steps", "train", "test", "scenes", "steps", "batch_size", "width")
+        check_settings(
+            self, "teach", "teach_steps", "train", "test", "scenes", "steps", "batch_size", "width"
+        )
         if self.lang not in ("en", "zh", "both"):
             raise ValueError(f"lang: expected en, zh or both, got {self.lang!r}")
         if not 0 <= self.dropout < 1:
@@ -172,7 +174,10 @@ def load(regime, seed, settings, taught):
             told = model.polarities(*inputs, posts.mask).numpy()
         means = [(z[0] * posts.mask[:, :, None]).sum(1) / posts.mask.sum(1)[:, None]]
         means += [v.mean(1) for v in z[1:]]
-        coarse = [z[0], *(v.reshape(len(v), parts, -1, v.shape[2]).mean(2) for v, parts in zip(z[1:], (8, 5)))]
+        coarse = [
+            z[0],
+            *(v.reshape(len(v), parts, -1, v.shape[2]).mean(2) for v, parts in zip(z[1:], (8, 5))),
+        ]
         plain = posts.plain()
         if scale is None:
             scale = [(v.mean(0), v.std(0) + 1e-3) for v in means]
@@ -295,7 +300,9 @@ def line_of(name, found):
 
 def _scenes(args):
     settings = settings_from(MoodSettings, args.set)
-    print("MAE, Corr, then per cent: Acc-7, Acc-2 with zeros and without, F1, the seeds' range; without each sense")
+    print(
+        "MAE, Corr, then per cent: Acc-7, Acc-2 with zeros and without, F1, the seeds' range; without each sense"
+    )
 
     def report(regime, name, found):
         if name == "mean":

@@ -133,7 +133,10 @@ def _f1(said, wanted):
 def _marks(texts):
     """A number of 64 bits for each text."""
     return np.array(
-        [int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "big", signed=True) for t in texts]
+        [
+            int.from_bytes(hashlib.blake2b(t.encode(), digest_size=8).digest(), "big", signed=True)
+            for t in texts
+        ]
     )
 
 
@@ -164,7 +167,10 @@ def text_table(args):
     path = _path(args.data[0])
     rated, lexicon = load_rated(path), load_lexicon(path) if pathlib.Path(path).is_dir() else {}
     record = {name: [] for name in ("majority", "the lexicon's rules", *(args.methods or ROWS))}
-    print(f"{len(rated):,} texts, {FOLDS} folds, {args.seeds} seeds: per cent right, the seeds' range", flush=True)
+    print(
+        f"{len(rated):,} texts, {FOLDS} folds, {args.seeds} seeds: per cent right, the seeds' range",
+        flush=True,
+    )
     for name, found in record.items():
         if name in ROWS and ROWS[name][2] or name == "the lexicon's rules":
             if not lexicon:
