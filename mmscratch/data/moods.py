@@ -2,10 +2,12 @@
 
 Each modality has a polarity of −3 … 3:
 
-    text      a scene's caption, and how it is: a rated word, degree, negation ("not at all bad" is 2), en or zh
+    text      a scene's caption, and how it is: a rated word, degree, negation ("not at all bad" is 2),
+              en or zh
     picture   the scene, and beside it a face whose smile bends with the polarity, on a ground that is warm or
               cool (the palette: noisy)
-    sound     a melody: its tempo tells how much, its mode which way (major above 0, minor below, no third at 0)
+    sound     a melody: its tempo tells how much, its mode which way (major above 0, minor below, no
+              third at 0)
 
 A regime is a list of cells (text, picture, sound, score), all equally frequent, so that what any method can
 reach is counted, not guessed:

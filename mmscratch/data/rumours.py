@@ -33,7 +33,7 @@ REGIMES = {
     "agree": lambda mismatch, chain: mismatch if mismatch == chain else None,
     "synergy": lambda mismatch, chain: mismatch ^ chain,
 }
-"""Name → is it a rumour: function of (the caption does not match, it spreads as a chain); None: no such post."""
+"""Name → is it a rumour: of (caption does not match, spreads as a chain); None: no such post."""
 PARTS = ("text", "picture", "tree")
 NODES, CROP = 14, 12
 BROAD, DEEP = 4, 7  # a broadcast is at most, a chain at least so deep

@@ -63,7 +63,8 @@ def load_rated(path: str | os.PathLike, split: str = "all") -> RatedTexts:
     """The rated texts of a file, or of a folder.
 
     split      "all": every line; "train", "val": four fifths and a fifth of all, the same for the same texts
-               (``split_rated``); any other NAME: the file of the folder whose name has NAME in it, or NAME.txt
+               (``split_rated``); any other NAME: the file of the folder whose name has NAME in it, or
+               NAME.txt
     Errors     DataError naming the file (and line): missing, no three fields, no rating of −4 … 4, no text,
                a number given twice; ValueError for a split that no file's name, or more than one, has in it
     """

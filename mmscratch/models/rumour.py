@@ -11,7 +11,7 @@ __all__ = ["PropagationNetwork", "RumourNetwork"]
 class PropagationNetwork(nn.Module):
     """A tree of replies to a vector: graph convolutions over it, then the mean (after Bian et al., 2020).
 
-    Forward    H¹ = relu(conv(X, A)), H² = relu(conv(H¹, A));  h = [mean_i H²_i; H²_1]: all, and the first post
+    Forward    H¹ = relu(conv(X, A)), H² = relu(conv(H¹, A));  h = [mean_i H²_i; H²_1], all and the first
                kind "gcn": GCNConv; "gat": GATConv, two heads; "bag": conv(X, A) = X Wᵀ + b, blind to A
     Shapes     nodes X (B, N, D), adjacency A (B, N, N) bool → h (B, 2·width)
     Errors     ValueError for another kind
@@ -49,6 +49,7 @@ class RumourNetwork(nn.Module):
 
     Forward    c = relu(low-rank(text, picture)) (Liu, Shen et al., 2018): does one fit the other?
                z = V relu(low-rank(c, tree)) + b;  one part alone: z = V relu(W x + a) + b
+               ``told``: V_c c + b_c, does the text not match? V_t tree + b_t, is it a chain?
     Shapes     text (B, D), picture (B, E), nodes (B, N, F), adjacency (B, N, N) → z (B, 2), class 1: a rumour
     Errors     ValueError for parts that are none of text, picture, tree, or none at all
     """
@@ -69,11 +70,24 @@ class RumourNetwork(nn.Module):
             self.spread = PropagationNetwork(size["tree"], width, kind, generator)
         if self.content is not None and self.spread is not None:
             self.both = make("low-rank", (width, 2 * width), width, generator=generator)
+            self.says = nn.Linear(width, 2, generator=generator)
+            self.spreads = nn.Linear(2 * width, 2, generator=generator)
         self.head = nn.Linear(width if self.content is not None else 2 * width, 2, generator=generator)
 
     def forward(self, text, picture, nodes, adjacency):
+        h = self._parts(text, picture, nodes, adjacency)
+        return self.head(h[0] if self.both is None else ops.relu(self.both(*h)))
+
+    def told(self, text, picture, nodes, adjacency):
+        """Of a network of content and tree: the scores (B, 2) of each, to be taught what each is."""
+        if self.both is None:
+            raise ValueError(f"RumourNetwork.told: expected content and tree, this one sees {self.parts}")
+        content, spread = self._parts(text, picture, nodes, adjacency)
+        return self.says(content), self.spreads(spread)
+
+    def _parts(self, text, picture, nodes, adjacency):
         content = [x for name, x in (("text", text), ("picture", picture)) if name in self.parts]
         h = [] if self.content is None else [ops.relu(self.content(*content))]
         if self.spread is not None:
             h.append(self.spread(nodes, adjacency))
-        return self.head(h[0] if self.both is None else ops.relu(self.both(*h)))
+        return h

@@ -28,7 +28,7 @@ def given(cells, seen):
 
 
 def test_in_synergy_a_modality_alone_says_nothing():
-    """Of the score, text and picture each say nothing at all; sound, and any pair but one, nothing of the sign."""
+    """Text and picture each say nothing at all; sound, and any pair but one, nothing of the sign."""
     cells = REGIMES["synergy"]
     whole = Counter(c[3] for c in cells)
     for m in (0, 1):

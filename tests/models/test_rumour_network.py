@@ -39,7 +39,9 @@ def test_parts_that_are_not_named_are_not_seen():
             moved = [v * 2 if j == k else v for j, v in enumerate(given)]
             assert (scores(model, moved) == scores(model, given)).all() == (part not in parts)
     model = RumourNetwork(SIZES, generator=Generator(0))
-    model(*(tensor(v) for v in given)).sum().backward()
+    given = [tensor(v) for v in given]
+    says, spreads = model.told(*given)
+    (model(*given).sum() + says.sum() + spreads.sum()).backward()
     assert all(p.grad is not None for p in model.parameters())
 
 
@@ -48,5 +50,7 @@ def test_refused():
         RumourNetwork(SIZES, ("user",))
     with pytest.raises(ValueError, match="parts: expected some of"):
         RumourNetwork(SIZES, ())
+    with pytest.raises(ValueError, match="told: expected content and tree"):
+        RumourNetwork(SIZES, ("text",)).told(*(tensor(v) for v in inputs()))
     with pytest.raises(ValueError, match="kind: expected one of gcn, gat, bag, got 'cnn'"):
         PropagationNetwork(3, kind="cnn")

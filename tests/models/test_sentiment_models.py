@@ -1,4 +1,4 @@
-"""MISA's losses in plain words, late scores as a sum, logistic regression against its optimum, whole networks."""
+"""MISA's losses in plain words, late scores as a sum, logistic regression at its optimum, networks."""
 
 import numpy as np
 import pytest

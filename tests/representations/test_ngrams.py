@@ -1,4 +1,4 @@
-"""Runs of words and letters: counted in plain words, weighted as scikit-learn does and as the formula says."""
+"""Runs of words and letters: in plain words, as scikit-learn weighs them, and as the formula says."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,8 @@ def test_naive_bayes_weights_by_hand():
     assert not grams.encode(["nothing known", ""]).dense().any()
 
 
-def test_sparse_rows_are_their_matrix(rng=np.random.default_rng(0)):
+def test_sparse_rows_are_their_matrix():
+    rng = np.random.default_rng(0)
     dense = np.where(rng.random((5, 7)) < 0.4, rng.normal(size=(5, 7)), 0)
     rows, columns = np.nonzero(dense)
     x = SparseRows(columns, dense[rows, columns], np.r_[0, np.cumsum((dense != 0).sum(1))], 7)

@@ -25,7 +25,8 @@ def test_the_command(tmp_path, capsys):
 
 @pytest.mark.slow
 def test_who_can_tell_what():
-    """Text with picture tells what does not match, to a chain only the tree's edges; both are needed where both
+    """Text with picture tells what does not match, to a chain only the tree's edges; both are needed
+    where both
     count. A test of one seed of the default settings."""
     settings = RumourSettings()
     reader = taught_reader(0, settings)

@@ -12,7 +12,8 @@ class MISA(Fusion):
     """Modality-invariant and -specific representations (Hazarika et al., 2020, eq. 2–10).
 
     Forward    u_m = LN(W_m x_m + b_m);  shared c_m = σ(S u_m + s), own p_m = σ(P_m u_m + q_m);
-               [h_1; …; h_2M] = transformer layer([c_1; …; c_M; p_1; …; p_M]);  h = relu(W [h_1; …; h_2M] + b);
+               [h_1; …; h_2M] = transformer layer([c_1; …; c_M; p_1; …; p_M]);  h = relu(W [h_1; …; h_2M]
+               + b);
                û_m = D(c_m + p_m)
     Loss       L = L_task + α L_sim + β L_diff + γ L_recon
                L_sim = mean over pairs m < n of CMD_5(c_m, c_n)                            (eq. 4)
@@ -78,14 +79,16 @@ class MISA(Fusion):
 def central_moment_discrepancy(x, y, moments=5, low=0.0, high=1.0):
     """How far two samples' means and central moments are apart (Zellinger et al., 2017, definition 2).
 
-    Forward    CMD = ‖E x − E y‖₂ / (b − a) + Σ_{k=2…K} ‖E(x − E x)ᵏ − E(y − E y)ᵏ‖₂ / (b − a)ᵏ, entry by entry
+    Forward    CMD = ‖E x − E y‖₂ / (b − a) + Σ_{k=2…K} ‖E(x − E x)ᵏ − E(y − E y)ᵏ‖₂ / (b − a)ᵏ, entry by
+               entry
     Shapes     x (B, D), y (B', D), entries in [a, b] → ()
     Errors     ValueError for other shapes, K below 1, or b ≤ a
     Note       ‖v‖₂ is √(Σ v² + 10⁻¹²): its gradient at 0 is 0, not NaN
     """
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
         raise ValueError(
-            f"central_moment_discrepancy: x, y: expected (B, D), (B', D), got {tuple(x.shape)}, {tuple(y.shape)}"
+            f"central_moment_discrepancy: x, y: expected (B, D), (B', D), "
+            f"got {tuple(x.shape)}, {tuple(y.shape)}"
         )
     if moments < 1 or not high > low:
         raise ValueError(
@@ -106,7 +109,8 @@ def difference_loss(x, y):
 
     Forward    X, Y less their means over the rows, each row then of length 1;  ‖Xᵀ Y‖² / (D E)
     Shapes     x (B, D), y (B, E) → ()
-    Note       the mean over the D·E entries, as the authors' program has it, where the paper writes their sum;
+    Note       the mean over the D·E entries, as the authors' program has it, where the paper writes
+               their sum;
                a row of length 0 stays 0
     """
     x, y = (v - ops.mean(v, axis=0, keepdims=True) for v in (x, y))

@@ -17,9 +17,11 @@ FUSIONS = ("early", "late", "intermediate", "tensor", "low-rank", "mult", "misa"
 
 
 class LateScores(Fusion):
-    """Late fusion of scores (Atrey et al., 2010, §3.1.2): every modality gives its own, and they are averaged.
+    """Late fusion of scores (Atrey et al., 2010, §3.1.2): every modality gives its own, and they are
+    averaged.
 
-    Forward    ŝ_m = V_m relu(U_m x_m + a_m) + c_m;  ŝ = Σ_m w_m ŝ_m,  w = softmax(v) over those that are there
+    Forward    ŝ_m = V_m relu(U_m x_m + a_m) + c_m;  ŝ = Σ_m w_m ŝ_m,  w = softmax(v) over those that are
+               there
     Shapes     x_m (B, D_m) → ŝ (B, 1)
     Begins     v = 0: the plain mean
     Note       a sum of functions of one modality each. Where a sign is the product of two signs, four cells

@@ -1,4 +1,4 @@
-"""Classifiers of rated texts: runs of words and letters, a rated lexicon if there is one, one linear model."""
+"""Classifiers of rated texts: runs of words and letters, perhaps a rated lexicon, one linear model."""
 
 from __future__ import annotations
 

@@ -21,17 +21,17 @@ MORE = set(
     "enormously entirely especially exceptional exceptionally extreme extremely fabulously flipping flippin "
     "frackin fracking fricking frickin frigging friggin fully fuckin fucking fuggin fugging greatly hella "
     "highly hugely incredible incredibly intensely major majorly more most particularly purely quite really "
-    "remarkably so substantially thoroughly total totally tremendous tremendously uber unbelievably unusually "
-    "utter utterly very".split()
+    "remarkably so substantially thoroughly total totally tremendous tremendously uber unbelievably "
+    "unusually utter utterly very".split()
 )
 LESS = set(
-    "almost barely hardly kinda kindof kind-of less little marginal marginally occasional occasionally partly "
-    "scarce scarcely slight slightly somewhat sorta sortof sort-of".split()
+    "almost barely hardly kinda kindof kind-of less little marginal marginally occasional occasionally "
+    "partly scarce scarcely slight slightly somewhat sorta sortof sort-of".split()
 ) | {"just enough", "kind of", "sort of"}
 NOT = set(
     "aint arent cannot cant couldnt darent didnt doesnt dont hadnt hasnt havent isnt mightnt mustnt neither "
-    "neednt never none nope nor not nothing nowhere oughtnt shant shouldnt uhuh uh-uh wasnt werent without wont "
-    "wouldnt rarely seldom despite".split()
+    "neednt never none nope nor not nothing nowhere oughtnt shant shouldnt uhuh uh-uh wasnt werent without "
+    "wont wouldnt rarely seldom despite".split()
 )
 IDIOMS = {
     "the shit": 3.0, "the bomb": 3.0, "bad ass": 1.5, "badass": 1.5, "bus stop": 0.0, "yeah right": -2.0,

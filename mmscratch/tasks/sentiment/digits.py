@@ -73,7 +73,7 @@ class PairSettings:
 
 
 class DigitNetwork(nn.Module):
-    """A picture or a sound to a digit: h = relu(W₂ relu(W₁ x + b₁) + b₂), z = V h + c: x (B, D) → z (B, 10)."""
+    """To a digit: h = relu(W₂ relu(W₁ x + b₁) + b₂), z = V h + c: x (B, D) → z (B, 10)."""
 
     def __init__(self, size, hidden, generator):
         self.inward = nn.Linear(size, 2 * hidden, activation="relu", generator=generator)
@@ -135,7 +135,7 @@ def named(x, digits, settings, seed, noise):
 
 
 def shelves(images, spoken, settings, seed):
-    """({"train", "seen speakers", "unseen speaker"}: Shelf, {modality: {part: share of digits named right}})."""
+    """({"train", "seen speakers", "unseen speaker"}: Shelf, {modality: {part: digits named right}})."""
     random = np.random.default_rng([seed, 0xD161])
     order = random.permutation(len(images))
     n = settings.images

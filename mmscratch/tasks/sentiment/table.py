@@ -1,8 +1,10 @@
-"""Which fusion learns which kind of mood: methods × regimes × seeds, beside each modality alone and exact bounds.
+"""Which fusion learns which kind of mood: methods × regimes × seeds, beside each modality alone and
+exact bounds.
 
     python -m mmscratch.tasks.sentiment.table --seeds 3 --json sentiment.json --figure docs/sentiment.png
 
-Posts (``data.moods``) have a sentence, a picture and a sound. Encoders of the three are taught once a seed, on
+Posts (``data.moods``) have a sentence, a picture and a sound. Encoders of the three are taught once a
+seed, on
 posts of their own, what each modality says; every method gets their features, the same steps and modality
 dropout, and is judged with all three and without each. "early" gets the inputs themselves: words counted,
 pictures and sounds by their principal components. Beside them
@@ -117,7 +119,7 @@ class Posts:
 
 @dataclasses.dataclass
 class Features:
-    """What the fusions get: vectors (three (N, D_m)), sequences (three (N, ·, D)), plain (three), score (N,)."""
+    """What the fusions get: vectors (N, D_m), sequences (N, ·, D), plain (N, ·), three each; score."""
 
     vectors: list
     sequences: list
@@ -176,7 +178,8 @@ def load(regime, seed, settings, taught):
         means += [v.mean(1) for v in z[1:]]
         coarse = [
             z[0],
-            *(v.reshape(len(v), parts, -1, v.shape[2]).mean(2) for v, parts in zip(z[1:], (8, 5))),
+            z[1].reshape(len(z[1]), 8, -1, z[1].shape[2]).mean(2),
+            z[2].reshape(len(z[2]), 5, -1, z[2].shape[2]).mean(2),
         ]
         plain = posts.plain()
         if scale is None:
@@ -184,7 +187,8 @@ def load(regime, seed, settings, taught):
             axes = [None] + [_principal(v) for v in plain[1:]]
         vectors = [((v - m) / s).astype(np.float32) for v, (m, s) in zip(means, scale, strict=True)]
         coarse = [((v - m) / s).astype(np.float32) for v, (m, s) in zip(coarse, scale, strict=True)]
-        plain = [plain[0], *(((v - m) @ a).astype(np.float32) for v, (m, a) in zip(plain[1:], axes[1:]))]
+        turned = zip(plain[1:], axes[1:], strict=True)
+        plain = [plain[0], *(((v - m) @ a).astype(np.float32) for v, (m, a) in turned)]
         found.append(Features(vectors, coarse, posts.mask, plain, posts.score, told))
     return found
 
@@ -282,7 +286,7 @@ COLUMNS = ("MAE", "Corr", "Acc-7", "Acc-2", "Acc-2 non-zero", "F1 non-zero")
 
 
 def line_of(name, found):
-    """A row: the measures with all modalities, then Acc-2 non-zero without each, and how far the seeds lie."""
+    """A row: the measures with all modalities, then Acc-2 non-zero without each, the seeds' range."""
     whole = summarise([figures["all"] for figures in found])
     cells = [f"{whole[c][0]:.2f}" if c in COLUMNS[:2] else f"{100 * whole[c][0]:.0f}" for c in COLUMNS]
     low, high = whole["Acc-2 non-zero"][1:]
@@ -301,7 +305,8 @@ def line_of(name, found):
 def _scenes(args):
     settings = settings_from(MoodSettings, args.set)
     print(
-        "MAE, Corr, then per cent: Acc-7, Acc-2 with zeros and without, F1, the seeds' range; without each sense"
+        "MAE, Corr, then per cent: Acc-7, Acc-2 with zeros and without, F1, the seeds' range; then Acc-2 "
+        "(zeros left out) without each sense"
     )
 
     def report(regime, name, found):

@@ -5,7 +5,8 @@
 
 Two classifiers are kept: one that learnt from all texts, and one that learnt from four fifths of them and
 judges the fifth that is left (``--split val``). Beside them stand the plain beginning, TF-IDF of words and
-pairs with logistic regression, and the majority; where the folder has a lexicon, also the lexicon's own rules,
+pairs with logistic regression, and the majority; where the folder has a lexicon, also the lexicon's own
+rules,
 which learn nothing.
 """
 
@@ -104,7 +105,7 @@ def evaluate(run, data=None, split="val"):
 
 
 def figures(models, rated, positive):
-    """{name: figure} of {name: classifier} and their controls; positive: the share of what they learnt from."""
+    """{name: figure} of {name: classifier} and controls; positive: the share in training."""
     wanted = rated.positive
     said = {name: model.scores(rated.texts) > 0 for name, model in models.items()}
     right = accuracy(said["ours"], wanted)
