@@ -16,6 +16,7 @@ import pathlib
 
 import numpy as np
 
+from ...data.errors import DataError
 from ...data.vader import load_lexicon, load_rated, rated_files, split_rated
 from ...metrics.classification import accuracy, majority_baseline, per_class, wilson_interval
 from ...models.sentiment.text import TextClassifier
@@ -89,7 +90,12 @@ def evaluate(run, data=None, split="val"):
     state = read(run.folder / MODEL)
     named = any(split in p.stem for p in rated_files(path))
     rest = split == "test" and not named
-    rated = load_rated(path, "all" if rest else split)
+    try:
+        rated = load_rated(path, "all" if rest else split)
+    except DataError:
+        raise
+    except ValueError as e:
+        raise RunError("--split", str(e)) from None
     known = np.isin(_marks(rated.texts), state["known"])
     if rest:
         rated, known = rated.where(~known), known[~known]
