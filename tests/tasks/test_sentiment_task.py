@@ -36,7 +36,7 @@ def test_train_and_evaluate_rated_texts(texts, tmp_path, capsys):
     assert main(["evaluate", run, "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert found["texts"] == 10 and found["right"] > found["right, majority"]
-    assert 0.6 < found["right, majority"] < 0.8 and "right, the lexicon's rules alone" in found
+    assert 0.5 < found["right, majority"] < 0.8 and "right, the lexicon's rules alone" in found
     assert main(["evaluate", run, "--data", f"vader:{other}", "--split", "1of3", "--json", str(out)]) == 0
     found = json.loads(out.read_text())
     assert found["texts"] == 20 and found["texts that were learnt from"] == 10
