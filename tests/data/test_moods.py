@@ -91,7 +91,7 @@ def test_pictures_and_sounds_show_their_polarity():
         face = picture[:, 12:20]
         red = (face[:, :, 0] - face[:, :, 1] > 60) & (np.arange(32)[:, None] > 16)
         middle.append(np.nonzero(red)[0].mean())
-    assert np.corrcoef(middle, moods.score)[0, 1] > 0.9
+    assert np.corrcoef(middle, moods.score)[0, 1] > 0.85
     power = np.abs(np.fft.rfft(moods.sounds, axis=1)) ** 2
     major, minor = (power[:, f - 8 : f + 8].sum(1) for f in (1109, 1047))
     some = moods.score != 0
