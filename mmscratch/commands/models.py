@@ -12,6 +12,7 @@ data specifications:
   fsdd:PATH              spoken digits: recordings.zip, or a folder of DIGIT_SPEAKER_TAKE.wav (task digits)
   mnist:PATH             handwritten digits: MNIST's IDX files, or an npz file (task mnist)
   easy-vqa:DIR           questions of easy-VQA: NAME_questions.json and NAME_images.npz (task vqa)
+  vader:DIR              texts with ratings, and a lexicon: the files of VADER (task sentiment)
   vqa:DIR                questions in the VQA v2 format (task vqa)
   flickr8k:DIR           Flickr8k.token.txt, its split lists and Images/
 """

@@ -9,6 +9,8 @@ TABLES = {
     "alignment": ("alignment_table", "aligners of words, sounds and objects, by alignment error rate"),
     "explain": ("explain_table", "explanations of the scene network beside the true masks"),
     "fusion": ("fusion_table", "which fusion learns which kind of world: methods × regimes × seeds"),
+    "rumour": ("rumour.table", "posts with a picture, a text and a tree of replies: cells × models"),
+    "sentiment": ("sentiment.table", "moods of posts, digits seen and heard, rated texts (--of)"),
 }
 """Name → (module of ``tasks`` with a ``main``, what it shows). Options go on to that module."""
 

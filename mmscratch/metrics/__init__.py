@@ -39,6 +39,8 @@ _HOME = {
     "majority_baseline": "classification",
     "wilson_interval": "classification",
     "bootstrap_interval": "classification",
+    "pearson": "correlation",
+    "sentiment_scores": "sentiment",
     "spearman": "correlation",
     "average_precision": "detection",
     "box_iou": "detection",

@@ -18,6 +18,7 @@ TASKS = {
     "mnist": _module("mnist"),
     "retrieval": _module("retrieval"),
     "self-critical": _module("self_critical_run"),
+    "sentiment": _module("sentiment.text"),
     "vqa": _module("vqa"),
 }
 """Task name → a function that imports its module, which has ``train`` and ``evaluate``."""

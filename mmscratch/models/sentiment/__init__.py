@@ -1,0 +1,1 @@
+"""Sentiment: a score of what is said, shown and heard; and linear classifiers of rated text."""

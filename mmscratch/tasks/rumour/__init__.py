@@ -1,0 +1,1 @@
+"""Rumour detection: text, picture and the tree in which a post spreads."""

@@ -1,0 +1,1 @@
+"""Sentiment: of rated texts (``mmscratch train sentiment``), of scenes, and of digits seen and heard."""
