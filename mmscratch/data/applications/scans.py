@@ -51,8 +51,10 @@ def _draw(spiculated, noise, random):
         picture = np.maximum(picture, 0.35 + 0.4 * np.clip(1.4 - far, 0, 1))
     cx, cy, radius = random.uniform(7, 25), random.uniform(7, 25), random.uniform(3.2, 4.6)
     away, angle = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
-    # Both kinds have one area: spikes reach out as far as they cut in.
-    edge = radius + (1.5 * np.sign(np.sin(random.integers(5, 7) * angle + random.uniform(0, 6))) if spiculated else 0)
+    edge = radius
+    if spiculated:  # as far in as out, about the radius that leaves the area as it is
+        teeth = np.sign(np.sin(random.integers(5, 7) * angle + random.uniform(0, 6)))
+        edge = np.sqrt(radius**2 - 1.5**2) + 1.5 * teeth
     inside = away < edge
     picture = np.where(inside, 0.75, picture)
     return picture + random.normal(scale=noise, size=picture.shape), inside

@@ -28,12 +28,14 @@ class Shop:
     """Items 0 … warm − 1 are warm (some are taken for training), the others cold (none is).
 
     scenes      of the items          attributes  (I, 14) one-hot, side by side
-    utility     (U, I)                train       (U, n_train) warm items
+    visible     w_u · a_i (U, I): all that a picture can tell
+    utility     s_ui (U, I)           train       (U, n_train) warm items
     val, test   (U, n) warm items     cold        (U, n_cold) cold items that the user takes
     """
 
     scenes: list
     attributes: np.ndarray
+    visible: np.ndarray
     utility: np.ndarray
     warm: int
     train: np.ndarray
@@ -70,7 +72,7 @@ def make_shop(users=300, warm=120, cold=40, taken=(12, 3, 5), taken_cold=3, hidd
     """A shop of 300 users and 160 items unless told otherwise.
 
     taken       how many warm items of each user are for training, validation and test
-    hidden      standard deviation of e_u · h_i; the weights w_u are N(0, 1) on each attribute
+    hidden      standard deviation of e_u · h_i; the weights w_u are N(0, ½²) on each attribute
     popularity  standard deviation of b_i;  sharpness β
     Errors     ValueError for a count below 1, or more items taken than there are
     """
@@ -90,12 +92,12 @@ def make_shop(users=300, warm=120, cold=40, taken=(12, 3, 5), taken_cold=3, hidd
         for i in range(items)
     ]  # fmt: skip
     a = attributes_of(scenes)
-    w = random.normal(size=(users, a.shape[1]))
+    visible = random.normal(scale=0.5, size=(users, a.shape[1])) @ a.T
     unseen = random.normal(size=(users, 4)) @ random.normal(size=(4, items)) / 2
-    utility = w @ a.T / 2 + hidden * unseen + popularity * random.normal(size=items)
+    utility = visible + hidden * unseen + popularity * random.normal(size=items)
     noisy = sharpness * utility + random.gumbel(size=utility.shape)
     first = np.argsort(-noisy[:, :warm], axis=1)[:, : sum(taken)]
     first = random.permuted(first, axis=1)  # which are for training must not depend on the order of taking
     train, val, test = np.split(first, np.cumsum(taken)[:-1], axis=1)
     last = warm + np.argsort(-noisy[:, warm:], axis=1)[:, :taken_cold]
-    return Shop(scenes, a, utility, warm, train, val, test, last)
+    return Shop(scenes, a, visible, utility, warm, train, val, test, last)
