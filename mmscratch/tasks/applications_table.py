@@ -4,7 +4,8 @@
 
 search           product search by words, by a picture, by a picture and a word that changes it
 recommendation   matrix factorisation, BPR and VBPR on users whose preferences are known; warm and cold items
-tryon            thin-plate splines lay shirts on figures, judged against the true map (--tryon PNG draws some)
+tryon            thin-plate splines lay shirts on figures, judged against the true map (--tryon PNG draws
+                 some)
 content          the next view of a session, by a GRU and by attention over pictures and titles
 medical          scans and reports: a grade that both tell, and where the lesion is
 molecules        graphs and assays: what neither tells alone
@@ -63,7 +64,9 @@ def main(arguments=None) -> int:
     parser.add_argument("--applications", nargs="+", default=list(APPLICATIONS), choices=APPLICATIONS,
                         metavar="NAME", help=f"default: {' '.join(APPLICATIONS)}")  # fmt: skip
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="seeds 0 … N − 1 (default: 3)")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings, where one is named")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="settings, where one is named"
+    )
     parser.add_argument("--json", metavar="FILE", help="all figures of all seeds")
     parser.add_argument("--figure", metavar="PNG", help="an overview of all that was run")
     parser.add_argument("--tryon", metavar="PNG", help="figures in shirts, as each warp lays them")

@@ -24,7 +24,9 @@ def test_nothing_kept_back_is_trained_on_and_cold_items_are_new():
 
 def test_visible_taste_is_a_sum_over_attributes():
     s = shop.make_shop(users=30, seed=1)
-    same = [(i, j) for i, j in itertools.combinations(range(160), 2) if (s.attributes[i] == s.attributes[j]).all()]
+    same = [
+        (i, j) for i, j in itertools.combinations(range(160), 2) if (s.attributes[i] == s.attributes[j]).all()
+    ]
     assert same
     for i, j in same:
         np.testing.assert_allclose(s.visible[:, i], s.visible[:, j])
@@ -155,7 +157,9 @@ def test_no_single_source_tells_more_than_half_and_no_sum_more_than_three_quarte
     assert [m.target[m.condition == c].mean() for c in (0, 1)] == [0.5, 0.5]
     # Signs of f(joined) + g(condition) over the four cells: no choice of f and g has all four right.
     best = 0
-    for order in itertools.permutations(range(4)):  # of the sums, with f = (0, a), g = (0, b): all their orders
+    for order in itertools.permutations(
+        range(4)
+    ):  # of the sums, with f = (0, a), g = (0, b): all their orders
         a, b = order[0] - 1.5, order[1] - 1.5
         for cut in np.linspace(-4, 4, 33):
             said = {(j, c): int(a * j + b * c > cut) for j in (0, 1) for c in (0, 1)}
@@ -168,7 +172,9 @@ def test_twins_have_one_bag():
     bags = {}
     for atoms, bonds, pair in zip(m.atoms, m.bonds, m.pair, strict=True):
         there = atoms >= 0
-        bags.setdefault(int(pair), set()).add(tuple(sorted(zip(atoms[there], bonds.sum(1)[there], strict=True))))
+        bags.setdefault(int(pair), set()).add(
+            tuple(sorted(zip(atoms[there], bonds.sum(1)[there], strict=True)))
+        )
     assert all(len(v) == 1 for v in bags.values()) and len(bags) == 30
 
 

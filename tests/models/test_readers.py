@@ -83,7 +83,9 @@ def test_what_is_missing_is_not_read(fusion):
         for seen, others in (((True, False), (x, 6 - ids)), ((False, True), (-x, ids))):
             present = np.tile(seen, (4, 1))
             one = model((x,), (ids,), present=present).numpy()
-            np.testing.assert_allclose(one, model((others[0],), (others[1],), present=present).numpy(), atol=1e-6)
+            np.testing.assert_allclose(
+                one, model((others[0],), (others[1],), present=present).numpy(), atol=1e-6
+            )
             assert np.abs(one - model((x,), (ids,)).numpy()).max() > 1e-4
 
 

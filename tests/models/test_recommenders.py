@@ -32,7 +32,9 @@ def test_als_solves_its_normal_equations_one_user_at_a_time():
     y, p = np.random.default_rng(0).normal(scale=0.1, size=(15, 3)), TAKEN.astype(float)
     for u in (0, 7):
         c = np.diag(1 + 4 * p[u])
-        np.testing.assert_allclose(mf.x[u], np.linalg.solve(y.T @ c @ y + 2 * np.eye(3), y.T @ c @ p[u]), rtol=1e-8)
+        np.testing.assert_allclose(
+            mf.x[u], np.linalg.solve(y.T @ c @ y + 2 * np.eye(3), y.T @ c @ p[u]), rtol=1e-8
+        )
 
 
 def test_bpr_gradient_is_what_is_derived():
@@ -87,7 +89,10 @@ def test_of_a_cold_item_bpr_knows_nothing_and_vbpr_the_picture():
     known = np.arange(15) < 10
     assert np.ptp(_double(BPR(20, 15, 3)).scores(known)[:, 10:]) == 0
     model = _double(VBPR(20, FEATURES, 3, 4))
-    seen = model.taste.weight.data @ model.project.weight.data @ FEATURES.T + model.common.weight.data @ FEATURES.T
+    seen = (
+        model.taste.weight.data @ model.project.weight.data @ FEATURES.T
+        + model.common.weight.data @ FEATURES.T
+    )
     np.testing.assert_allclose(model.scores(known)[:, 10:], seen[:, 10:], rtol=1e-5, atol=1e-4)
 
 

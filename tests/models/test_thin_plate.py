@@ -16,7 +16,9 @@ ASKED = random.uniform(-5, 15, (40, 2))
 def test_spline_is_scipys(smoothing):
     """SciPy's kernel is r² ln r, half of ours, and so is its λ."""
     ours = ThinPlateSpline(SOURCE, TARGET, smoothing)(ASKED)
-    theirs = RBFInterpolator(SOURCE, TARGET, kernel="thin_plate_spline", degree=1, smoothing=smoothing / 2)(ASKED)
+    theirs = RBFInterpolator(SOURCE, TARGET, kernel="thin_plate_spline", degree=1, smoothing=smoothing / 2)(
+        ASKED
+    )
     np.testing.assert_allclose(ours, theirs, atol=1e-8)
 
 
@@ -42,7 +44,7 @@ def test_with_much_smoothing_it_is_the_best_affine_map():
 
 
 def test_no_other_interpolant_of_the_kernel_bends_less():
-    """Bending is the energy: a smoothing spline, which may miss its landmarks, has less, and less with more λ."""
+    """Bending is the energy: a smoothing spline has less, and less with more λ."""
     energies = [ThinPlateSpline(SOURCE, TARGET, s).bending for s in (0, 1, 10, 100)]
     assert all(a > b > 0 for a, b in zip(energies, energies[1:], strict=False))
 
@@ -92,7 +94,10 @@ def test_compositing_is_between_the_two():
         (lambda: ThinPlateSpline(SOURCE[[0, 0, 1, 2, 3]], TARGET[:5]), "two in one place"),
         (lambda: AffineMap(SOURCE, TARGET)(np.zeros(2)), r"points: expected \(N, 2\), got \(2,\)"),
         (lambda: sample(np.zeros((4, 4)), ASKED), "expected"),
-        (lambda: composite(np.zeros((4, 4, 3)), np.zeros((4, 4, 3)), np.full((4, 4), 2.0)), "alpha: expected"),
+        (
+            lambda: composite(np.zeros((4, 4, 3)), np.zeros((4, 4, 3)), np.full((4, 4), 2.0)),
+            "alpha: expected",
+        ),
         (lambda: composite(np.zeros((4, 4, 3)), np.zeros((4, 5, 3)), np.zeros((4, 4))), "expected one size"),
     ],
 )

@@ -10,7 +10,15 @@ from mmscratch.__main__ import main
 from mmscratch.data.applications.shop import make_shop
 from mmscratch.metrics.tied_ranks import ndcg_at
 from mmscratch.tasks import applications_table
-from mmscratch.tasks.applications import APPLICATIONS, application, health, medical, molecules, recommendation, tryon
+from mmscratch.tasks.applications import (
+    APPLICATIONS,
+    application,
+    health,
+    medical,
+    molecules,
+    recommendation,
+    tryon,
+)
 from mmscratch.tasks.applications.content import judge as judge_views
 from mmscratch.tasks.applications.content import title_counts
 
@@ -35,7 +43,9 @@ def test_recommendations_are_judged_as_in_plain_words():
         gain.append(sum(h / np.log2(2 + r) for r, h in enumerate(hits)) / best)
         recall.append(sum(hits) / 5)
     found = recommendation.judge(shop, scores)
-    assert found["warm NDCG"] == pytest.approx(np.mean(gain)) and found["warm recall"] == pytest.approx(np.mean(recall))
+    assert found["warm NDCG"] == pytest.approx(np.mean(gain)) and found["warm recall"] == pytest.approx(
+        np.mean(recall)
+    )
 
 
 def test_constant_scores_get_chance():
@@ -70,7 +80,9 @@ def test_a_finder_is_ridge_regression():
     x, y = random.normal(size=(40, 5)), random.normal(size=(40, 4))
     finder = tryon.LandmarkFinder(x, y, penalties=(2.0,))
     centred = x - x.mean(0)
-    stacked = np.concatenate([centred, np.sqrt(2.0) * np.eye(5)])  # ridge as least squares with five more rows
+    stacked = np.concatenate(
+        [centred, np.sqrt(2.0) * np.eye(5)]
+    )  # ridge as least squares with five more rows
     weight = np.linalg.lstsq(stacked, np.concatenate([y - y.mean(0), np.zeros((5, 4))]), rcond=None)[0]
     np.testing.assert_allclose(finder(x), y.mean(0) + centred @ weight, atol=1e-9)
 

@@ -1,12 +1,12 @@
 """Figures and garments, and the true map between them: virtual try-on with an answer.
 
-A garment lies flat in a picture: s across, t down, the trunk being [0, 1]², sleeves beyond it at both sides. A body
-takes it through
+A garment lies flat in a picture: s across, t down, the trunk being [0, 1]², sleeves beyond it at both sides.
+A body takes it through
 
     x₀ = c(t) + w(t) (s − ½),  y₀ = top + h t,   (x, y) = (x₀, y₀) turned about the hip
 
-with a width w(t) of its own (shoulders, waist, hip, between them a parabola) and a spine c(t) that may bend. The map
-has an exact inverse, in closed form, so a warp can be judged at every pixel.
+with a width w(t) of its own (shoulders, waist, hip, between them a parabola) and a spine c(t) that may bend.
+The map has an exact inverse, in closed form, so a warp can be judged at every pixel.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import dataclasses
 import numpy as np
 
 __all__ = [
-    "SIDE", "Body", "draw_body", "draw_garment", "flat_grid", "landmarks", "person", "pixel_centres", "silhouette",
+    "SIDE", "Body", "draw_body", "draw_garment", "flat_grid", "landmarks", "person", "pixel_centres",
+    "silhouette",
 ]  # fmt: skip
 
 SIDE = 64
@@ -27,7 +28,7 @@ SKIN, TROUSERS, GROUND = (0.86, 0.68, 0.55), (0.23, 0.27, 0.42), (0.95, 0.95, 0.
 
 @dataclasses.dataclass(frozen=True)
 class Body:
-    """shoulder, waist, hip: widths in pixels; bend: of the spine, in pixels; turn: about the hip, in radians."""
+    """shoulder, waist, hip, bend (of the spine): in pixels; turn: about the hip, in radians."""
 
     centre: float
     top: float
@@ -110,7 +111,7 @@ def _shirt(st):
 
 
 def draw_garment(seed):
-    """A flat shirt: picture (64, 64, 3) and where it is (64, 64), floats in [0, 1]. Stripes, checks or dots."""
+    """A flat shirt: picture (64, 64, 3) and where it is (64, 64), in [0, 1]. Stripes, checks, dots."""
     r = np.random.default_rng([seed, 0x5417])
     st = (pixel_centres() - np.array(ORIGIN)) / UNIT
     first, second = r.uniform(0.15, 0.85, 3), r.uniform(0.55, 1.0, 3)
@@ -122,12 +123,12 @@ def draw_garment(seed):
 
 
 def person(body):
-    """The figure without a shirt: (64, 64, 3) floats. Trunk, arms, head and legs in the body's own coordinates."""
+    """The figure without a shirt: (64, 64, 3) floats. All but the head in the body's coordinates."""
     xy, out = pixel_centres(), np.empty((SIDE, SIDE, 3))
     out[:] = GROUND
     st = body.flatten(xy)
     s, t = st[..., 0], st[..., 1]
-    legs = (t >= 0.95) & (((np.abs(s - 0.26) < 0.22) | (np.abs(s - 0.74) < 0.22)))
+    legs = (t >= 0.95) & ((np.abs(s - 0.26) < 0.22) | (np.abs(s - 0.74) < 0.22))
     arms = (np.abs(np.abs(s - 0.5) - 0.6) < 0.1) & (t > 0.02) & (t < 0.95)
     trunk = (np.abs(s - 0.5) <= 0.5) & (t >= 0) & (t < 1)
     head = (((xy - body.place([0.5, -0.24])) / np.array([5.0, 6.0])) ** 2).sum(-1) < 1

@@ -1,15 +1,17 @@
 """Small molecules in pairs of equal composition, and an assay condition in words.
 
-A molecule is a graph: atoms C, N, O, F joined by single bonds, connected, no atom with more bonds than its valence
-(4, 3, 2, 1; the rest is hydrogen). Each has one N and one O. Molecules come in pairs with the *same skeleton* and
-the same atoms, that differ in where the O is: beside the N, or not, and each time on an atom of as many bonds. So
-the bag of atoms, even of (atom, number of bonds), is equal in a pair, and so is the number of bonds and rings.
+A molecule is a graph: atoms C, N, O, F joined by single bonds, connected, no atom with more bonds than its
+valence (4, 3, 2, 1; the rest is hydrogen). Each has one N and one O. Molecules come in pairs with the *same
+skeleton* and the same atoms, that differ in where the O is: beside the N, or not, and each time on an atom of
+as many bonds. So the bag of atoms, even of (atom, number of bonds), is equal in a pair, and so is the number
+of bonds and rings.
 
     active = (N and O are joined) XOR (the assay is alkaline)
 
-Every molecule is assayed in acid and in alkali. Counting, over such a set: of a molecule both labels occur, so what
-knows the graph alone is right in half of the cases; of a condition likewise; and what knows the bag of atoms and the
-condition meets both labels in each pair: half again. Graph and words together tell everything.
+Every molecule is assayed in acid and in alkali. Counting, over such a set: of a molecule both labels occur,
+so what knows the graph alone is right in half of the cases; of a condition likewise; and what knows the bag
+of atoms and the condition meets both labels in each pair: half again. Graph and words together tell
+everything.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ VALENCE = {"C": 4, "N": 3, "O": 2, "F": 1}
 CONDITIONS = ("acidic", "alkaline")
 _BEFORE = ("the assay was run in", "measured in", "activity was read in", "after one hour in")
 _AFTER = {
-    "acidic": ("an acidic buffer", "dilute acid", "a buffer that is acidic", "a solution that is not alkaline"),
+    "acidic": ("an acidic buffer", "dilute acid", "a buffer that is acidic",
+               "a solution that is not alkaline"),
     "alkaline": ("an alkaline buffer", "dilute alkali", "a buffer that is alkaline",
                  "a solution that is not acidic"),
 }  # fmt: skip
@@ -41,7 +44,8 @@ MOST = 10
 class Molecules:
     """Cases: atoms (N, 10) numbers of ATOMS, −1 where none; bonds (N, 10, 10) bool; texts; target (N,).
 
-    joined (N,) bool: N and O share a bond; condition (N,); pair (N,): twins and their two assays share a number.
+    joined (N,) bool: N and O share a bond; condition (N,); pair (N,): twins and their two assays share a
+    number.
     """
 
     atoms: np.ndarray
@@ -96,7 +100,7 @@ def fingerprint(atoms, bonds):
 
 
 def _skeleton(random):
-    """A random connected graph, no atom with more than four bonds: a tree, and a ring in half of the cases."""
+    """A random connected graph, no atom with more than four bonds: a tree, half of them with a ring."""
     n = int(random.integers(6, MOST + 1))
     bonds = np.zeros((MOST, MOST), bool)
     for i in range(1, n):
@@ -113,11 +117,11 @@ def _skeleton(random):
 
 
 def _pair(random):
-    """Two molecules of one skeleton: N and O joined, and not; or None where the skeleton has no such places."""
+    """Two molecules of one skeleton: N and O joined, and not; None where it has no such places."""
     n, bonds = _skeleton(random)
     degree = bonds.sum(1)
     places = []
-    for i in np.flatnonzero((degree[:n] <= VALENCE["N"])):
+    for i in np.flatnonzero(degree[:n] <= VALENCE["N"]):
         fit = (np.arange(MOST) < n) & (degree <= VALENCE["O"]) & (np.arange(MOST) != i)
         near, far = np.flatnonzero(fit & bonds[i]), np.flatnonzero(fit & ~bonds[i])
         places += [(i, j, k) for j in near for k in far if degree[j] == degree[k]]
@@ -146,7 +150,9 @@ def condition_text(condition, random):
     Errors     ValueError for an unknown condition
     """
     if condition not in CONDITIONS:
-        raise ValueError(f"condition_text: condition: expected one of {', '.join(CONDITIONS)}, got {condition!r}")
+        raise ValueError(
+            f"condition_text: condition: expected one of {', '.join(CONDITIONS)}, got {condition!r}"
+        )
     told = _AFTER[condition]
     said = told[3] if random.integers(2) else told[random.integers(3)]
     return f"{_BEFORE[random.integers(len(_BEFORE))]} {said}"
@@ -182,4 +188,6 @@ def make_molecules(pairs=200, seed=0, without=()):
                                                          strict=True)  # fmt: skip
     together, condition = np.array(together), np.array(condition)
     target = (together ^ (condition == 1)).astype(np.int64)
-    return Molecules(np.array(atoms), np.array(bonds), list(texts), target, together, condition, np.array(pair))
+    return Molecules(
+        np.array(atoms), np.array(bonds), list(texts), target, together, condition, np.array(pair)
+    )

@@ -1,13 +1,13 @@
 """Scans with one lesion, and reports: what the picture shows, what the words say, and what only both tell.
 
-A scan is 32 × 32 grey: tissue with grain, two bright vessels anywhere, and one lesion, a disc with an edge that is
-either even or spiculated. A report says in one of several sentences whether the lesion has grown, half of the time by
-denying the opposite, and mentions the side of the body, which means nothing.
+A scan is 32 × 32 grey: tissue with grain, two bright vessels anywhere, and one lesion, a disc with an edge
+that is either even or spiculated. A report says in one of several sentences whether the lesion has grown,
+half of the time by denying the opposite, and mentions the side of the body, which means nothing.
 
     grade = [spiculated] + [grown]      0, 1, 1, 2: of 0, 1, 2 as ¼, ½, ¼
 
-By counting: who sees the scan alone is left with two grades, equally likely, and is right in half of the cases at
-best; so is who reads the report alone; so is who always says 1. Both together tell the grade.
+By counting: who sees the scan alone is left with two grades, equally likely, and is right in half of the
+cases at best; so is who reads the report alone; so is who always says 1. Both together tell the grade.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SIDES = ("left side .", "right side .", "", "compared with last year .")
 
 @dataclasses.dataclass
 class Scans:
-    """images (N, 1, 32, 32) float32; reports: texts; target (N,); masks (N, 32, 32) bool; spiculated, grown (N,)."""
+    """images (N, 1, 32, 32) float32, reports, target (N,), masks (N, 32, 32) bool; spiculated, grown (N,)."""
 
     images: np.ndarray
     reports: list
@@ -66,7 +66,9 @@ def make_scans(count=400, noise=0.08, seed=0):
     Errors     ValueError for a count that is not a positive multiple of 4, or noise below 0
     """
     if count < 4 or count % 4 or not noise >= 0:
-        raise ValueError(f"make_scans: count, noise: expected a multiple of 4 and at least 0, got {count}, {noise}")
+        raise ValueError(
+            f"make_scans: count, noise: expected a multiple of 4 and at least 0, got {count}, {noise}"
+        )
     random = np.random.default_rng([seed, 0x5CA4])
     cells = random.permutation(np.arange(count) % 4)
     spiculated, grown = cells % 2 == 1, cells >= 2

@@ -82,15 +82,18 @@ def make_shop(users=300, warm=120, cold=40, taken=(12, 3, 5), taken_cold=3, hidd
         if n < 1:
             raise ValueError(f"make_shop: {name}: expected at least 1, got {n}")
     if sum(taken) > warm or taken_cold > cold:
-        raise ValueError(f"make_shop: taken: expected at most {warm} warm and {cold} cold items, got {sum(taken)} "
-                         f"and {taken_cold}")  # fmt: skip
+        raise ValueError(
+            f"make_shop: taken: expected at most {warm} warm and {cold} cold items, got "
+            f"{sum(taken)} and {taken_cold}"
+        )
     random = np.random.default_rng([seed, 0x5409])
     items = warm + cold
+    kinds = (SHAPES, COLOURS, SIZES, TEXTURES)
     scenes = [
-        scene_of(*(of[random.integers(len(of))] for of in (SHAPES, COLOURS, SIZES, TEXTURES)), seed * items + i,
-                 random)
+        scene_of(*(of[random.integers(len(of))] for of in kinds), seed * items + i, random)
         for i in range(items)
-    ]  # fmt: skip
+        for i in range(items)
+    ]
     a = attributes_of(scenes)
     visible = random.normal(scale=0.5, size=(users, a.shape[1])) @ a.T
     unseen = random.normal(size=(users, 4)) @ random.normal(size=(4, items)) / 2

@@ -1,9 +1,9 @@
 """Sessions of views: what is looked at next, with a reason that only a history tells.
 
-The items are all of 6 colours × 4 shapes × 6 topics, each twice. The picture shows colour and shape, the title's
-words tell the topic. A session has one interest z, drawn once and never shown: which of the three the visitor
-varies while the other two are kept. With probability 1 − ε the next item is one, evenly drawn, that differs from
-the last in z alone (or in nothing: the twin); with probability ε it is any item at all.
+The items are all of 6 colours × 4 shapes × 6 topics, each twice. The picture shows colour and shape, the
+title's words tell the topic. A session has one interest z, drawn once and never shown: which of the three the
+visitor varies while the other two are kept. With probability 1 − ε the next item is one, evenly drawn, that
+differs from the last in z alone (or in nothing: the twin); with probability ε it is any item at all.
 
     p(next | history) = Σ_z p(z | history) p(next | last, z),   p(z | history) ∝ Π_t p(item_t | item_{t−1}, z)
 
@@ -26,7 +26,12 @@ __all__ = ["INTERESTS", "TOPICS", "Views", "make_views", "next_probability", "tr
 TOPICS = ("garden", "kitchen", "travel", "music", "sport", "winter")
 INTERESTS = ("colour", "shape", "topic")
 _FILLERS = ("new", "nice", "for", "your", "the", "a", "our", "best", "thing", "something")
-_TITLES = ("{a} {b} thing for the {t}", "something for your {t}", "our {a} {t} {b} thing", "{t} : a {a} thing")
+_TITLES = (
+    "{a} {b} thing for the {t}",
+    "something for your {t}",
+    "our {a} {t} {b} thing",
+    "{t} : a {a} thing",
+)
 
 
 @dataclasses.dataclass
@@ -77,7 +82,9 @@ def make_views(sessions=1000, length=8, error=0.1, seed=0, world=0):
     Errors     ValueError for fewer than one session or fewer than three views
     """
     if sessions < 1 or length < 3:
-        raise ValueError(f"make_views: sessions, length: expected at least 1 and 3, got {sessions} and {length}")
+        raise ValueError(
+            f"make_views: sessions, length: expected at least 1 and 3, got {sessions} and {length}"
+        )
     drawn = np.random.default_rng([world, 0x17E3])
     numbers = itertools.product(range(len(COLOURS)), range(len(SHAPES)), range(len(TOPICS)))
     kinds = np.repeat(np.array(list(numbers)), 2, axis=0)

@@ -1,4 +1,4 @@
-"""Vital signs over a day, a nurse's note, and who gets worse: with Bayes' rule for each of the two and for both.
+"""Vital signs over a day, a nurse's note, and who gets worse: with Bayes' rule for each and for both.
 
 y = 1, who gets worse, is half of the patients. Given y, series and note are independent.
 
@@ -6,8 +6,9 @@ y = 1, who gets worse, is half of the patients. Given y, series and note are ind
              r AR(1): r_t = φ r_{t−1} + √(1 − φ²) ε_t, standardised units of heart rate, breathing, saturation
     note     n words, each drawn from a distribution over words that y chooses
 
-Both log-likelihood ratios are exact: the series of a channel is N(y δ_c ramp, τ² 11ᵀ + φ^|s−t|), the note's is a
-sum over its words. What is best with both, with the series alone and with the note alone is therefore computed.
+Both log-likelihood ratios are exact: the series of a channel is N(y δ_c ramp, τ² 11ᵀ + φ^|s−t|), the note's
+is a sum over its words. What is best with both, with the series alone and with the note alone is therefore
+computed.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def _words():
     told = np.array(list(TOLD.values())).T
     rest = [(1 - row.sum()) / len(NEUTRAL) for row in told]
     words = (*TOLD, *NEUTRAL)
-    return words, *(np.concatenate([row, np.full(len(NEUTRAL), r)]) for row, r in zip(told, rest, strict=True))
+    return words, *(
+        np.concatenate([row, np.full(len(NEUTRAL), r)]) for row, r in zip(told, rest, strict=True)
+    )
 
 
 def ramp_covariance(steps):

@@ -1,4 +1,4 @@
-"""Readers of two modalities: each has an encoder of its own, and any fusion of ``models.fusion`` joins them."""
+"""Readers of two modalities: an encoder for each, and any fusion of ``models.fusion`` joins them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from ...nn.check import positive
 from ...tensor import tensor
 from ..fusion import make
 
-__all__ = ["GRAPH_LAYERS", "GraphEncoder", "PairReader", "ScanEncoder", "SeriesEncoder", "WordEncoder", "word_ids"]
+__all__ = [
+    "GRAPH_LAYERS",
+    "GraphEncoder",
+    "PairReader",
+    "ScanEncoder",
+    "SeriesEncoder",
+    "WordEncoder",
+    "word_ids",
+]
 
 GRAPH_LAYERS = ("gcn", "gat", "bag")
 
@@ -55,7 +63,8 @@ class WordEncoder(nn.Module):
 class ScanEncoder(nn.Module):
     """Pictures to a vector: three convolutions, the mean over places; and of each place, is a lesion here?
 
-    Forward    A = relu(conv(relu(conv(relu(conv(x)))))), strides 1, 2, 2;  h = mean_{ij} A_ij;  l = w · A_ij + b
+    Forward    A = relu(conv(relu(conv(relu(conv(x)))))), strides 1, 2, 2;  h = mean_{ij} A_ij;  l = w · A_ij
+               + b
     Shapes     x (B, 1, 32, 32) → h (B, C);  ``lesion_logits`` (B, 8, 8)
     """
 
@@ -139,7 +148,9 @@ class PairReader(nn.Module):
     fusion     a name of ``models.fusion`` that gives features (not a late one)
     """
 
-    def __init__(self, encoders, sizes, classes, fusion="tensor", hidden=16, only=None, generator=None, **options):
+    def __init__(
+        self, encoders, sizes, classes, fusion="tensor", hidden=16, only=None, generator=None, **options
+    ):
         if only not in (None, 0, 1):
             raise ValueError(f"PairReader: only: expected None, 0 or 1, got {only!r}")
         self.encoders, self.only = nn.ModuleList(encoders), only

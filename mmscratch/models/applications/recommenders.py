@@ -29,8 +29,8 @@ class ImplicitMF:
     def __init__(self, factors=8, alpha=4.0, penalty=5.0, rounds=12, seed=0):
         if min(factors, rounds) < 1 or not penalty > 0 or not alpha >= 0:
             raise ValueError(
-                "ImplicitMF: factors, rounds, penalty, alpha: expected at least 1, at least 1, above 0, at least 0; "
-                f"got {factors}, {rounds}, {penalty}, {alpha}"
+                "ImplicitMF: factors, rounds, penalty, alpha: expected at least 1, at least 1, above 0, "
+                f"at least 0; got {factors}, {rounds}, {penalty}, {alpha}"
             )
         self.factors, self.alpha, self.penalty, self.rounds, self.seed = factors, alpha, penalty, rounds, seed
 
@@ -51,7 +51,7 @@ class ImplicitMF:
         return self
 
     def _solved(self, y, p):
-        """The best factors of the rows of p, given those of its columns: Yᵀ C_u Y = YᵀY + α Σ_{i taken} y yᵀ."""
+        """The best factors of the rows of p, given its columns': Yᵀ C_u Y = YᵀY + α Σ_{i taken} y yᵀ."""
         gram = y.T @ y + self.penalty * np.eye(self.factors)
         left = gram + self.alpha * np.einsum("ui,ik,il->ukl", p, y, y, optimize=True)
         right = (1 + self.alpha) * (p @ y)

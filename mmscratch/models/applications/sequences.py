@@ -20,7 +20,8 @@ class NextItem(nn.Module):
     Forward    v_i = W f_i (+ e_i with ``own``: a vector for each item);  h_t = reader(v_{s_1}, …, v_{s_t});
                z_t = h_t · v'_i + b_i over all items i, v'_i = W' f_i (+ e_i)
     Shapes     features f (I, F); sessions (B, T) item numbers → z (B, T, I)
-    Errors     ValueError for an unknown reader, features that are not (I, F), a session longer than ``longest``
+    Errors     ValueError for an unknown reader, features that are not (I, F), a session longer than
+               ``longest``
     Source     gru: Hidasi et al., 2016 (GRU4Rec), features of items as in Hidasi, Quadrana et al., 2016;
                attention: Kang & McAuley, 2018 (SASRec): places added, causal self-attention, scores by items
     """

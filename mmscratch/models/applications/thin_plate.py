@@ -82,13 +82,16 @@ class ThinPlateSpline(AffineMap):
         self.bending = float(np.trace(self.weights.T @ k @ self.weights))
 
     def __call__(self, points):
-        return super().__call__(points) + self.kernel(np.asarray(points, np.float64), self.source) @ self.weights
+        return (
+            super().__call__(points) + self.kernel(np.asarray(points, np.float64), self.source) @ self.weights
+        )
 
 
 def sample(picture, points):
     """A picture between its pixels, bilinearly; 0 outside.
 
-    Forward    Σ_{ij} (1 − |y − i|)₊ (1 − |x − j|)₊ p[i, j], pixel (i, j) being centred at (x, y) = (j + ½, i + ½)
+    Forward    Σ_{ij} (1 − |y − i|)₊ (1 − |x − j|)₊ p[i, j], pixel (i, j) being centred at (x, y) = (j + ½, i
+               + ½)
     Shapes     picture (H, W, C), points (…, 2) as (x, y) → (…, C)
     Errors     ValueError for other shapes
     """

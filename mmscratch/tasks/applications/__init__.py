@@ -1,7 +1,7 @@
 """Applications, one file each, behind one interface: ``mmscratch table applications``.
 
-A module has TITLE, FIGURES (the columns it prints), a dataclass SETTINGS, and ``rows(seed, settings)``: a row a
-method, {figure: number}; controls and oracle are rows like the others.
+A module has TITLE, FIGURES (the columns it prints), a dataclass SETTINGS, and ``rows(seed, settings)``: a row
+a method, {figure: number}; controls and oracle are rows like the others.
 """
 
 import importlib

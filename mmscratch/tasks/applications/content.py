@@ -1,8 +1,9 @@
 """Content recommendation: what a visitor looks at next, from pictures, titles and the order of views.
 
-Sessions of ``data.applications.views``: the reason is hidden, and only a history tells it. Colour and shape are in
-the picture (seen through the shipped scene network), the topic is in the title (its words, counted). Hit@10 and mean
-reciprocal rank of the last view of 600 sessions, given those before; all items are listed but the last seen.
+Sessions of ``data.applications.views``: the reason is hidden, and only a history tells it. Colour and shape
+are in the picture (seen through the shipped scene network), the topic is in the title (its words, counted).
+Hit@10 and mean reciprocal rank of the last view of 600 sessions, given those before; all items are listed but
+the last seen.
 
     oracle         Bayes' rule given the whole history;  "… of the last item": given that item alone
     popularity     how often an item is seen in training; random: by lot
@@ -64,7 +65,10 @@ def judge(scores, history, wanted):
     relevant = np.zeros(scores.shape, bool)
     relevant[np.arange(len(scores)), wanted] = True
     first = first_relevant(scores, relevant)
-    return {"Hit@10": float(first.within(10, "expected").mean()), "MRR": float(first.reciprocal("expected").mean())}
+    return {
+        "Hit@10": float(first.within(10, "expected").mean()),
+        "MRR": float(first.reciprocal("expected").mean()),
+    }
 
 
 def _last_scores(model, history, batch_size=200):
@@ -102,7 +106,13 @@ def rows(seed, settings):
         ("GRU of item numbers", "gru", np.zeros((items, 1), np.float32), True),
     ):
         model = NextItem(features, reader, settings.hidden, own=own, generator=Generator(seed))
-        learn(model, lambda rows, _, m=model: m.loss(trained.sessions[rows]), len(trained.sessions), settings, seed)
+        learn(
+            model,
+            lambda rows, _, m=model: m.loss(trained.sessions[rows]),
+            len(trained.sessions),
+            settings,
+            seed,
+        )
         found[name] = judge(_last_scores(model, history), history, wanted)
         if name == "GRU of both":
             # The last item stays last: what is lost is the order before it.

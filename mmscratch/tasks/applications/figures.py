@@ -12,10 +12,12 @@ from . import application, tryon
 
 __all__ = ["overview", "try_on"]
 
-ORACLES = ("oracle", "oracle of the last item", "visible taste", "true warp", "Bayes' rule", "by words, ceiling",
+ORACLES = ("oracle", "oracle of the last item", "visible taste", "true warp", "Bayes' rule",
+           "by words, ceiling",
            "… a true caption", "… the wanted picture")  # fmt: skip
-CONTROLS = ("random", "popularity", "no warp", "last item", "majority", "a map that knows nothing", "… by lot",
-            "by words, chance", "by words, another's pictures", "… the picture unchanged", "… the word alone",
+CONTROLS = ("random", "popularity", "no warp", "last item", "majority", "a map that knows nothing",
+            "… by lot", "by words, chance", "by words, another's pictures", "… the picture unchanged",
+            "… the word alone",
             "Grad-CAM, another patient's", "Grad-CAM, random weights", "bound: bag and words",
             "GRU of both, shuffled", "both, tensor; another's report", "GCN, another's words",
             "both, another's note")  # fmt: skip
@@ -27,7 +29,7 @@ def _kind(row):
 
 
 def overview(path, tables):
-    """Bars of each application's first figure (recommendation: warm and cold), seeds as dots; returns the path.
+    """Bars of each application's first figure, seeds as dots; returns the path.
 
     tables    {application: {row: [figures of each seed]}}
     """
@@ -65,8 +67,8 @@ def overview(path, tables):
         for side in ("top", "right"):
             axis.spines[side].set_visible(False)
     handles = [plt.Rectangle((0, 0), 1, 1, color=c) for c in COLOURS.values()]
-    figure.legend(handles, ["oracle or ceiling", "control", "method"], ncol=3, loc="lower center", frameon=False,
-                  fontsize=9)  # fmt: skip
+    names = ["oracle or ceiling", "control", "method"]
+    figure.legend(handles, names, ncol=3, loc="lower center", frameon=False, fontsize=9)
     figure.tight_layout(rect=(0, 0.03, 1, 1))
     figure.savefig(path, metadata={"Software": None})
     plt.close(figure)

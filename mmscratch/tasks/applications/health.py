@@ -1,8 +1,9 @@
-"""Watching over patients: who gets worse, from vital signs, from a note, from both, and with one of them missing.
+"""Watching over patients: who gets worse, from vital signs, a note, both, and with one missing.
 
-Patients of ``data.applications.vitals``. Every reader is judged with both, without the note, without the series; one
-is trained on complete patients, one with modalities left out at random (modality dropout, Neverova et al., 2016).
-Beside them Bayes' rule for what is seen, readers of one modality alone, another patient's note, and the majority.
+Patients of ``data.applications.vitals``. Every reader is judged with both, without the note, without the
+series; one is trained on complete patients, one with modalities left out at random (modality dropout,
+Neverova et al., 2016). Beside them Bayes' rule for what is seen, readers of one modality alone, another
+patient's note, and the majority.
 """
 
 from __future__ import annotations

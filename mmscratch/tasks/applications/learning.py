@@ -16,7 +16,7 @@ __all__ = ["learn", "picture_features", "right"]
 
 
 def learn(model, loss_of, count, settings, seed):
-    """Train on random batches of ``count`` rows, Adam with one cycle of the rate; the model, in evaluation mode.
+    """Train on random batches of ``count`` rows, Adam with one cycle of the rate; returns the model.
 
     loss_of    (row numbers, generator) → the loss, a Tensor ()
     settings   with steps, batch_size, lr
@@ -40,7 +40,7 @@ def picture_features(shown):
 
 
 def right(scores_of, target, batch_size=200):
-    """The share of rows of which the greatest score is the target's: scores_of(row numbers) → tensor (B, K)."""
+    """The share of rows whose greatest score is the target's: scores_of(row numbers) → tensor (B, K)."""
     found = []
     with no_grad():
         for start in range(0, len(target), batch_size):

@@ -1,14 +1,16 @@
-"""Medical pictures with reports: a grade that only both tell, where the lesion is, and where the network looked.
+"""Medical pictures with reports: a grade that both tell, where the lesion is, and who looked there.
 
-Scans and reports of ``data.applications.scans``: the grade is [spiculated] + [grown], the first in the picture, the
-second in the words, so each alone, like the commonest grade, is right in half of the cases at best.
+Scans and reports of ``data.applications.scans``: the grade is [spiculated] + [grown], the first in the
+picture, the second in the words, so each alone, like the commonest grade, is right in half of the cases at
+best.
 
-    grade          accuracy: both, joined by a tensor product, gated, or side by side (intermediate); scan alone;
-                   report alone; another patient's report; majority
+    grade          accuracy: both, joined by a tensor product, gated, or side by side (intermediate); scan
+                   alone; report alone; another patient's report; majority
     where          maps scored against the lesion's mask: pointing, IoU at equal area, mass inside, and
-                   beside each what a map gets that knows nothing. Of the network that was trained on grades alone:
-                   Grad-CAM of the true grade's score (Selvaraju et al., 2017); the same of a network of random
-                   weights, and of the map of another patient; of a network trained on masks: its map of lesions
+                   beside each what a map gets that knows nothing. Of the network that was trained on grades
+                   alone: Grad-CAM of the true grade's score (Selvaraju et al., 2017); the same of a network
+                   of random weights, and of the map of another patient; of a network trained on masks: its
+                   map of lesions
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ def reader(words, fusion="tensor", only=None, seed=0):
 
 
 def train(data, ids, words, settings, seed, fusion="tensor", only=None, lesions=False):
-    """A reader trained on grades, or with ``lesions`` its scan encoder on masks: of each cell, is a lesion in it?"""
+    """A reader trained on grades, or with ``lesions`` its scan encoder on masks: how much of each cell?"""
     model = reader(words, fusion, only, seed)
     cells = data.masks.reshape(-1, 8, SIDE // 8, 8, SIDE // 8).mean((2, 4)).astype(np.float32)
 
@@ -128,5 +130,7 @@ def rows(seed, settings):
     found["a map that knows nothing"] = chance
     found["Grad-CAM, another patient's"] = _where(maps[other], test)
     found["Grad-CAM, random weights"] = _where(maps_of(reader(words, seed=seed).eval(), test, asked), test)
-    found["trained on masks"] = _where(lesion_maps(train(data, ids, words, settings, seed, lesions=True), test), test)
+    found["trained on masks"] = _where(
+        lesion_maps(train(data, ids, words, settings, seed, lesions=True), test), test
+    )
     return found

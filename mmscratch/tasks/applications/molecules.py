@@ -1,10 +1,12 @@
 """Molecules and assays: is it active, if N and O are joined XOR the assay is alkaline?
 
-Molecules of ``data.applications.molecules``, twins of one composition, each in acid and in alkali; those of the test
-do not come in training. By counting over the test: graph alone ½, words alone ½, bag of atoms and words ½; a sum of
-two scores, one of the graph and one of the words, at most ¾ (XOR is no sum: 3 of the 4 cells).
+Molecules of ``data.applications.molecules``, twins of one composition, each in acid and in alkali; those of
+the test do not come in training. By counting over the test: graph alone ½, words alone ½, bag of atoms and
+words ½; a sum of two scores, one of the graph and one of the words, at most ¾ (XOR is no sum: 3 of the 4
+cells).
 
-    graph · words    which encoder, and how they are joined: side by side, then a layer (early), or a tensor product
+    graph · words    which encoder, and how they are joined: side by side, then a layer (early), or a tensor
+                     product
     joined           the graph network asked whether N and O are joined, which it has to see for all of this
 """
 
@@ -43,7 +45,7 @@ class SETTINGS:
 
 
 def best_of_bags(data):
-    """What the best rule reaches on these cases that knows (atom, number of bonds) of all atoms and the condition.
+    """What the best rule reaches here that knows all (atom, number of bonds) and the condition.
 
     Counting: the cases of one bag and one condition, and of those the commoner label.
     """
@@ -59,8 +61,8 @@ def train(data, ids, words, settings, seed, kind="gcn", fusion="tensor", only=No
     """A reader of graph and assay; target: other labels than whether it is active."""
     generator, h = Generator(seed), settings.hidden
     graph = GraphEncoder(len(ATOMS), kind, h, generator=generator)
-    model = PairReader([graph, WordEncoder(words, hidden=h, generator=generator)], (h, h), 2, fusion, hidden=h,
-                       only=only, generator=generator)  # fmt: skip
+    encoders = [graph, WordEncoder(words, hidden=h, generator=generator)]
+    model = PairReader(encoders, (h, h), 2, fusion, hidden=h, only=only, generator=generator)
     target = data.target if target is None else target
 
     def loss(rows, _):

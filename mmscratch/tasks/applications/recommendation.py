@@ -1,8 +1,8 @@
 """Recommendation: who likes what, of items that were taken before (warm) and of new ones (cold).
 
-Users and items of ``data.applications.shop``; the pictures are seen through the shipped scene network. Judged on
-what was kept back: among warm items those the user took in training are left out of the list, cold items are a list
-of their own. NDCG@10 and the share of the kept-back items among the first ten.
+Users and items of ``data.applications.shop``; the pictures are seen through the shipped scene network. Judged
+on what was kept back: among warm items those the user took in training are left out of the list, cold items
+are a list of their own. NDCG@10 and the share of the kept-back items among the first ten.
 
     oracle             the order of the true utilities
     visible taste      the order of w_u · a_i: all that can be known of a cold item from its picture
@@ -97,7 +97,8 @@ def _recall(scores, good, k):
 def by_counts(shop, scores, edges=(1, 10, 20, 40)):
     """AUC of test items by how often they were taken in training: {"0": …, "1–9": …}.
 
-    For each kept-back item of each user: the share of all items that the user did not take which score below it.
+    For each kept-back item of each user: the share of all items that the user did not take which score below
+    it.
     """
     given = [np.concatenate(parts) for parts in zip(shop.train, shop.val, shop.test, shop.cold, strict=True)]
     values, seen = [], []

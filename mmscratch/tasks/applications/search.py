@@ -1,10 +1,10 @@
 """Product search: by words, by a picture, and by a picture with a word that changes it.
 
-Two towers (``tasks.retrieval``) trained on scenes of one to three objects; the gallery are test pictures. By words: a
-caption asks, its picture should come first. Composed: "like this, but green" (``tasks.composed``), asked with
-validation pictures; what is right is every gallery picture of the changed contents. Controls as in
-``composed_table``: an order by lot, the picture unchanged, the word alone; the oracle is the caption of the changed
-scene, and, without any language, the changed scene drawn.
+Two towers (``tasks.retrieval``) trained on scenes of one to three objects; the gallery are test pictures. By
+words: a caption asks, its picture should come first. Composed: "like this, but green" (``tasks.composed``),
+asked with validation pictures; what is right is every gallery picture of the changed contents. Controls as in
+``composed_table``: an order by lot, the picture unchanged, the word alone; the oracle is the caption of the
+changed scene, and, without any language, the changed scene drawn.
 """
 
 from __future__ import annotations
@@ -64,6 +64,6 @@ def rows(seed, settings):
         )
     }
     names = {"composed": "like this, but …", "told": "like this, but … for …", "chance": "… by lot",
-             "picture": "… the picture unchanged", "word": "… the word alone", "oracle text": "… a true caption",
-             "oracle picture": "… the wanted picture"}  # fmt: skip
+             "picture": "… the picture unchanged", "word": "… the word alone",
+             "oracle text": "… a true caption", "oracle picture": "… the wanted picture"}  # fmt: skip
     return rows | {name: dict(zip(FIGURES, found[key], strict=True)) for key, name in names.items()}

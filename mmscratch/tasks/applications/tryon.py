@@ -1,9 +1,10 @@
 """Virtual try-on, its geometry: a shirt warped by a thin-plate spline and laid over a figure.
 
-Bodies and garments of ``data.applications.garments``; the map from the figure back to the flat shirt is fitted to 20
-landmarks. Error: root mean square, over the pixels where the shirt truly lies, of the distance between where the warp
-looks in the flat shirt and where it should, in pixels. Overlap: IoU of the shirt laid on with the true one.
-Colour: mean absolute difference from the picture under the true warp, where either shirt is.
+Bodies and garments of ``data.applications.garments``; the map from the figure back to the flat shirt is
+fitted to 20 landmarks. Error: root mean square, over the pixels where the shirt truly lies, of the distance
+between where the warp looks in the flat shirt and where it should, in pixels. Overlap: IoU of the shirt laid
+on with the true one. Colour: mean absolute difference from the picture under the true warp, where either
+shirt is.
 
     no warp        the flat shirt as it lies
     affine         the best affine map between the same landmarks
@@ -40,9 +41,7 @@ class SETTINGS:
             if getattr(self, name) < 10:
                 raise ValueError(f"{name}: expected at least 10, got {getattr(self, name)}")
         if self.noise < 0 or self.smoothing < 0:
-            raise ValueError(
-                f"noise, smoothing: expected at least 0, got {self.noise} and {self.smoothing}"
-            )
+            raise ValueError(f"noise, smoothing: expected at least 0, got {self.noise} and {self.smoothing}")
 
 
 class LandmarkFinder:
@@ -92,8 +91,8 @@ def warps_of(body, settings, random, finder=None):
 
 
 def dress(body, garment, alpha, warp):
-    """The figure in the shirt as a warp lays it on: picture (64, 64, 3), where the shirt is (64, 64), and where
-    the warp looks in the flat shirt (64, 64, 2)."""
+    """The figure in the shirt as a warp lays it on: picture (64, 64, 3), where it is (64, 64), and where the
+    warp looks in the flat shirt (64, 64, 2)."""
     pixels = garments.pixel_centres()
     looks = warp(pixels.reshape(-1, 2)).reshape(pixels.shape)
     there = np.clip(sample(alpha[..., None], looks)[..., 0], 0, 1)
@@ -127,7 +126,11 @@ def rows(seed, settings):
     for k in range(settings.figures):
         number = start + settings.learnt + k
         body, (garment, alpha) = garments.draw_body(number), garments.draw_garment(number)
-        dressed = {n: dress(body, garment, alpha, w) for n, w in warps_of(body, settings, random, finder).items()}
+        dressed = {
+            n: dress(body, garment, alpha, w) for n, w in warps_of(body, settings, random, finder).items()
+        }
         for name, one in dressed.items():
             found.setdefault(name, []).append(judge(one, dressed["true warp"]))
-    return {name: {f: float(np.mean([one[f] for one in many])) for f in FIGURES} for name, many in found.items()}
+    return {
+        name: {f: float(np.mean([one[f] for one in many])) for f in FIGURES} for name, many in found.items()
+    }
