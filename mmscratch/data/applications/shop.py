@@ -92,7 +92,6 @@ def make_shop(users=300, warm=120, cold=40, taken=(12, 3, 5), taken_cold=3, hidd
     scenes = [
         scene_of(*(of[random.integers(len(of))] for of in kinds), seed * items + i, random)
         for i in range(items)
-        for i in range(items)
     ]
     a = attributes_of(scenes)
     visible = random.normal(scale=0.5, size=(users, a.shape[1])) @ a.T

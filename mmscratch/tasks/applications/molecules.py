@@ -33,11 +33,11 @@ FIGURES = ("right",)
 class SETTINGS:
     """Pairs of molecules, and how the readers are trained."""
 
-    train: int = 250
+    train: int = 150
     test: int = 100
     hidden: int = 24
-    steps: int = 400
-    batch_size: int = 64
+    steps: int = 140
+    batch_size: int = 48
     lr: float = 1e-2
 
     def __post_init__(self):
