@@ -260,15 +260,15 @@ print("with inexact ones some smoothing beats none and beats all:", 0 < rough[:,
 # %% [markdown]
 # ## 4 · Evidence: a scan, a report, and where the network looked
 #
-# A scan shows a lesion with an even or a spiculated edge; a report says whether it has grown. The grade is the number of
+# A scan shows a lesion that is solid (bright) or cystic (dark); a report says whether it has grown. The grade is the number of
 # bad signs, 0, 1 or 2. Count: of who sees only the scan, half of the cases stay undecided between two grades; so it is
 # with the report; and grade 1 alone is half of the patients. **50 %** is what each modality by itself reaches, at best.
 
 # %%
-patients, others = make_scans(640, seed=18), make_scans(200, seed=19)
+patients, others = make_scans(480, seed=18), make_scans(200, seed=19)
 ids, vocabulary = word_ids(patients.reports)
 asked, _ = word_ids(others.reports, vocabulary)
-quick = medical.SETTINGS(steps=220, batch_size=40)
+quick = medical.SETTINGS()
 model = medical.train(patients, ids, len(vocabulary), quick, 0)
 
 

@@ -231,13 +231,13 @@ print("with inexact ones some smoothing beats none and beats all:", 0 < rough[:,
 # %% [markdown]
 # ## 4 · 证据：一张扫描、一份报告，以及网络看了哪里
 #
-# 扫描图上有一个病灶，边缘或者平整，或者毛刺；报告说它有没有长大。级别是坏兆头的个数：0、1 或 2。数一数：只看扫描图的人，有一半病例在两级之间定不下来；只看报告也一样；而第 1 级本身就占一半病人。**50 %** 是每个模态单独所能达到的上限。
+# 扫描图上有一个病灶，或者是实性的（亮），或者是囊性的（暗）；报告说它有没有长大。级别是坏兆头的个数：0、1 或 2。数一数：只看扫描图的人，有一半病例在两级之间定不下来；只看报告也一样；而第 1 级本身就占一半病人。**50 %** 是每个模态单独所能达到的上限。
 
 # %%
-patients, others = make_scans(640, seed=18), make_scans(200, seed=19)
+patients, others = make_scans(480, seed=18), make_scans(200, seed=19)
 ids, vocabulary = word_ids(patients.reports)
 asked, _ = word_ids(others.reports, vocabulary)
-quick = medical.SETTINGS(steps=220, batch_size=40)
+quick = medical.SETTINGS()
 model = medical.train(patients, ids, len(vocabulary), quick, 0)
 
 

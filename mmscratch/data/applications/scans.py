@@ -1,10 +1,10 @@
 """Scans with one lesion, and reports: what the picture shows, what the words say, and what only both tell.
 
-A scan is 32 × 32 grey: tissue with grain, two bright vessels anywhere, and one lesion, a disc with an edge
-that is either even or spiculated. A report says in one of several sentences whether the lesion has grown,
-half of the time by denying the opposite, and mentions the side of the body, which means nothing.
+A scan is 32 × 32 grey: tissue with grain, a bright and a dark vessel anywhere, and one lesion, a disc that is
+either solid (bright) or cystic (dark). A report says in one of several sentences whether the lesion has
+grown, half of the time by denying the opposite, and mentions the side of the body, which means nothing.
 
-    grade = [spiculated] + [grown]      0, 1, 1, 2: of 0, 1, 2 as ¼, ½, ¼
+    grade = [solid] + [grown]      0, 1, 1, 2: of 0, 1, 2 as ¼, ½, ¼
 
 By counting: who sees the scan alone is left with two grades, equally likely, and is right in half of the
 cases at best; so is who reads the report alone; so is who always says 1. Both together tell the grade.
@@ -19,6 +19,7 @@ import numpy as np
 __all__ = ["GRADES", "SIDE", "Scans", "make_scans"]
 
 SIDE, GRADES = 32, 3
+TISSUE, SOLID, CYSTIC = 0.4, 0.8, 0.0
 _GROWN = ("the lesion has grown since the last scan", "marked growth in the interval",
           "it is no longer stable", "the lesion is not unchanged")  # fmt: skip
 _STABLE = ("the lesion is unchanged since the last scan", "stable in the interval",
@@ -28,35 +29,30 @@ _SIDES = ("left side .", "right side .", "", "compared with last year .")
 
 @dataclasses.dataclass
 class Scans:
-    """images (N, 1, 32, 32) float32, reports, target (N,), masks (N, 32, 32) bool; spiculated, grown (N,)."""
+    """images (N, 1, 32, 32) float32, reports, target (N,), masks (N, 32, 32) bool; solid, grown (N,)."""
 
     images: np.ndarray
     reports: list
     target: np.ndarray
     masks: np.ndarray
-    spiculated: np.ndarray
+    solid: np.ndarray
     grown: np.ndarray
 
     def __len__(self):
         return len(self.target)
 
 
-def _draw(spiculated, noise, random):
+def _draw(solid, noise, random):
     """A scan and where its lesion is."""
     y, x = np.mgrid[:SIDE, :SIDE] + 0.5
-    picture = np.full((SIDE, SIDE), 0.35)
-    for _ in range(2):  # vessels: lines, so that brightness alone does not find the lesion
+    picture = np.full((SIDE, SIDE), TISSUE)
+    for grey in (SOLID, CYSTIC):  # vessels of both greys, so that a bright or a dark pixel is not a finding
         angle, away = random.uniform(0, np.pi), random.uniform(-9, 9)
         far = np.abs((x - 16) * np.cos(angle) + (y - 16) * np.sin(angle) - away)
-        picture = np.maximum(picture, 0.35 + 0.4 * np.clip(1.4 - far, 0, 1))
+        picture += (grey - TISSUE) * 0.7 * np.clip(1.4 - far, 0, 1)
     cx, cy, radius = random.uniform(7, 25), random.uniform(7, 25), random.uniform(3.2, 4.6)
-    away, angle = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
-    edge = radius
-    if spiculated:  # as far in as out, about the radius that leaves the area as it is
-        teeth = np.sign(np.sin(random.integers(5, 7) * angle + random.uniform(0, 6)))
-        edge = np.sqrt(radius**2 - 1.5**2) + 1.5 * teeth
-    inside = away < edge
-    picture = np.where(inside, 0.75, picture)
+    inside = np.hypot(x - cx, y - cy) < radius
+    picture = np.where(inside, SOLID if solid else CYSTIC, picture)
     return picture + random.normal(scale=noise, size=picture.shape), inside
 
 
@@ -71,12 +67,12 @@ def make_scans(count=400, noise=0.08, seed=0):
         )
     random = np.random.default_rng([seed, 0x5CA4])
     cells = random.permutation(np.arange(count) % 4)
-    spiculated, grown = cells % 2 == 1, cells >= 2
-    drawn = [_draw(one, noise, random) for one in spiculated]
+    solid, grown = cells % 2 == 1, cells >= 2
+    drawn = [_draw(one, noise, random) for one in solid]
     reports = []
     for one in grown:
         said = (_GROWN if one else _STABLE)[random.integers(4)]
         reports.append(f"{_SIDES[random.integers(4)]} {said}".strip())
     images = np.array([picture for picture, _ in drawn], np.float32)[:, None]
     masks = np.array([inside for _, inside in drawn])
-    return Scans(images, reports, spiculated.astype(np.int64) + grown, masks, spiculated, grown)
+    return Scans(images, reports, solid.astype(np.int64) + grown, masks, solid, grown)

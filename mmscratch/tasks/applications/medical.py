@@ -1,6 +1,6 @@
 """Medical pictures with reports: a grade that both tell, where the lesion is, and who looked there.
 
-Scans and reports of ``data.applications.scans``: the grade is [spiculated] + [grown], the first in the
+Scans and reports of ``data.applications.scans``: the grade is [solid] + [grown], the first in the
 picture, the second in the words, so each alone, like the commonest grade, is right in half of the cases at
 best.
 
@@ -41,12 +41,12 @@ FIGURES = ("grade", "pointing", "IoU", "mass inside")
 class SETTINGS:
     """How much is drawn, and how the readers are trained."""
 
-    train: int = 800
-    test: int = 400
+    train: int = 480
+    test: int = 200
     noise: float = 0.08
-    steps: int = 300
-    batch_size: int = 48
-    lr: float = 6e-3
+    steps: int = 120
+    batch_size: int = 32
+    lr: float = 1e-2
 
     def __post_init__(self):
         check_settings(self, "train", "test", "steps", "batch_size")
