@@ -2,7 +2,6 @@
 
     mmscratch table applications --seeds 3 --json applications.json --figure docs/applications.png
 
-search           product search by words, by a picture, by a picture and a word that changes it
 recommendation   matrix factorisation, BPR and VBPR on users whose preferences are known; warm and cold items
 tryon            thin-plate splines lay shirts on figures, judged against the true map (--tryon PNG draws
                  some)
@@ -10,6 +9,8 @@ content          the next view of a session, by a GRU and by attention over pict
 medical          scans and reports: a grade that both tell, and where the lesion is
 molecules        graphs and assays: what neither tells alone
 health           vital signs and a note, with one of them missing
+
+Product search by words, pictures, and pictures with a word is ``tasks.composed_table``, of a trained run.
 
 Means over the seeds, the lowest and the highest behind the first figure. Test data is of seeds of its own.
 """

@@ -10,7 +10,7 @@ from .. import run
 
 __all__ = ["APPLICATIONS", "application"]
 
-APPLICATIONS = ("search", "recommendation", "tryon", "content", "medical", "molecules", "health")
+APPLICATIONS = ("recommendation", "tryon", "content", "medical", "molecules", "health")
 
 
 def application(name):

@@ -12,12 +12,8 @@ from . import application, tryon
 
 __all__ = ["overview", "try_on"]
 
-ORACLES = ("oracle", "oracle of the last item", "visible taste", "true warp", "Bayes' rule",
-           "by words, ceiling",
-           "… a true caption", "… the wanted picture")  # fmt: skip
+ORACLES = ("oracle", "oracle of the last item", "visible taste", "true warp", "Bayes' rule")
 CONTROLS = ("random", "popularity", "no warp", "last item", "majority", "a map that knows nothing",
-            "… by lot", "by words, chance", "by words, another's pictures", "… the picture unchanged",
-            "… the word alone",
             "Grad-CAM, another patient's", "Grad-CAM, random weights", "bound: bag and words",
             "GRU of both, shuffled", "both, tensor; another's report", "GCN, another's words",
             "both, another's note")  # fmt: skip
