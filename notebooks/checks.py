@@ -1427,3 +1427,60 @@ def before(ask):
     for k, lesson in enumerate(got):
         _require(set(needs[lesson]) <= set(got[:k]), f"{lesson} stands before what it needs itself")
     _require(list(ask(needs, "a")) == [], "a needs nothing: an empty list")
+
+
+# ── lesson 18 ───────────────────────────────────────────────────────────────────────────────────
+@exercise("With d = above − below: −(1 − σ(d)) divided by the number of pairs.")
+def bpr_slope(ask):
+    random = np.random.default_rng(18)
+    above, below = random.normal(size=(2, 7))
+    got = _array("bpr_slope", ask(above.copy(), below.copy()), (7,))
+    sigma = 1 / (1 + np.exp(below - above))
+    right = -(1 - sigma) / 7
+    _require(not _close(got, -right), "the sign: L falls as the score of what was taken rises")
+    _require(not _close(got, 7 * right), "L is a mean: divide by the number of pairs")
+    _require(not _close(got, -sigma / 7), "this pulls most at pairs that are in order: 1 − σ, not σ")
+    _require(not _close(got, -sigma * (1 - sigma) / 7), "that is the slope of σ, not of ln σ: divide by σ")
+    _require(_close(got, right), f"expected {right.round(3)}, got {got.round(3)}")
+    with np.errstate(over="raise"):
+        try:
+            far = ask(np.array([-1e3, 1e3]), np.zeros(2))
+        except Hint:
+            raise Hint("it stops where scores are large: exp overflows") from None
+    _require(_close(far, [-0.5, 0]), "for scores of ±1000 it should be −1/2 and 0")
+
+
+@exercise("a + A x, and of each landmark its weight times r² ln r², r being the distance.")
+def thin_plate(ask):
+    random = np.random.default_rng(19)
+    points, landmarks = random.normal(size=(6, 2)), random.normal(size=(4, 2))
+    weights, affine = random.normal(size=(4, 2)), random.normal(size=(3, 2))
+    points[0] = landmarks[0]
+    got = _array("thin_plate", ask(points.copy(), landmarks.copy(), weights.copy(), affine.copy()), (6, 2))
+    _require(np.isfinite(got).all(), "at a landmark r = 0, and 0 · ln 0 is no number: U(0) = 0")
+    square = ((points[:, None] - landmarks) ** 2).sum(-1)
+    bumps = square * np.log(np.where(square > 0, square, 1))
+    flat = affine[0] + points @ affine[1:]
+    _require(not _close(got, flat), "the bumps are missing")
+    _require(not _close(got, bumps @ weights), "the affine part is missing")
+    _require(not _close(got, flat + bumps @ weights / 2), "r² ln r is half of U: ours has ln r²")
+    _require(not _close(got, points @ affine[1:] + bumps @ weights), "a, the first row of affine, is missing")
+    _require(_close(got, flat + bumps @ weights), "not a + A x + Σ w_i U(‖x − x_i‖)")
+
+
+@exercise("α_k is the mean of the slopes over the places; then the sum over channels, nothing below 0.")
+def class_map(ask):
+    random = np.random.default_rng(20)
+    a, slopes = random.normal(size=(2, 5, 3, 4))
+    got = _array("class_map", ask(a.copy(), slopes.copy()), (3, 4))
+    alpha = slopes.mean((1, 2))
+    whole = np.tensordot(alpha, a, 1)
+    _require(not _close(got, whole), "what speaks against the grade is cut off: nothing below 0")
+    _require(not _close(got, 12 * np.maximum(whole, 0)), "α is the mean over the places, not the sum")
+    _require(not _close(got, np.maximum((slopes * a).sum(0), 0)),
+             "each channel has one weight, the mean of its slopes, not one at each place")  # fmt: skip
+    _require(
+        not _close(got, np.tensordot(alpha, np.maximum(a, 0), 1)), "the rectifier stands outside the sum"
+    )
+    _require(not _close(got, np.maximum(a.mean(0), 0)), "α is missing")
+    _require(_close(got, np.maximum(whole, 0)), "not max(0, Σ_k α_k A^k)")

@@ -197,6 +197,15 @@ def all_rows(dy, index, rows):
     return np.zeros((rows, dy.shape[-1])) + dy.sum(axis=tuple(range(dy.ndim - 1)))
 
 
+def square_of(x, marks):
+    return ((x[:, None] - marks) ** 2).sum(-1)
+
+
+def plate(x, marks):
+    square = square_of(x, marks)
+    return square * np.log(np.where(square > 0, square, 1))
+
+
 def e_softmax(x):
     return np.exp(x) / np.exp(x).sum(-1, keepdims=True)
 
@@ -884,6 +893,27 @@ WRONG = {
         lambda needs, lesson: ["a", "b", "c", "d", "e"] if lesson == "e" else [],
         lambda needs, lesson: ["a", "b", "a", "c", "d"] if lesson == "e" else [],
         lambda needs, lesson: ["a", "b", "c"] if lesson == "e" else [],
+    ],
+    "bpr_slope": [
+        lambda a, b: 1 / (1 + np.exp(a - b)) / len(a),
+        lambda a, b: -1 / (1 + np.exp(a - b)),
+        lambda a, b: -1 / (1 + np.exp(b - a)) / len(a),
+        lambda a, b: -np.exp(b - a) / (1 + np.exp(b - a)) ** 2 / len(a),
+        lambda a, b: -1 / (1 + np.exp(a - b)) / len(a),
+    ],
+    "thin_plate": [
+        lambda x, m, w, f: f[0] + x @ f[1:],
+        lambda x, m, w, f: plate(x, m) @ w,
+        lambda x, m, w, f: f[0] + x @ f[1:] + plate(x, m) @ w / 2,
+        lambda x, m, w, f: x @ f[1:] + plate(x, m) @ w,
+        lambda x, m, w, f: f[0] + x @ f[1:] + (square_of(x, m) * np.log(square_of(x, m))) @ w,
+    ],
+    "class_map": [
+        lambda a, s: np.tensordot(s.mean((1, 2)), a, 1),
+        lambda a, s: np.maximum(np.tensordot(s.sum((1, 2)), a, 1), 0),
+        lambda a, s: np.maximum((s * a).sum(0), 0),
+        lambda a, s: np.tensordot(s.mean((1, 2)), np.maximum(a, 0), 1),
+        lambda a, s: np.maximum(a.mean(0), 0),
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
 }  # fmt: skip

@@ -7,6 +7,7 @@ __all__ = ["TABLES", "add"]
 
 TABLES = {
     "alignment": ("alignment_table", "aligners of words, sounds and objects, by alignment error rate"),
+    "applications": ("applications_table", "recommendation, try-on, medical …: methods beside their oracles"),
     "explain": ("explain_table", "explanations of the scene network beside the true masks"),
     "fusion": ("fusion_table", "which fusion learns which kind of world: methods × regimes × seeds"),
     "rumour": ("rumour.table", "posts with a picture, a text and a tree of replies: cells × models"),
