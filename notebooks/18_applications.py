@@ -279,7 +279,7 @@ def share_right(reports):
 
 
 print(
-    f"own report {share_right(asked):.2f}, another patient's {share_right(asked[::-1]):.2f}, always grade 1 .50"
+    f"own report {share_right(asked):.2f}, another patient's {share_right(asked[::-1]):.2f}, always 1 .50"
 )
 
 # %% [markdown]
