@@ -9,6 +9,7 @@ TABLES = {
     "alignment": ("alignment_table", "aligners of words, sounds and objects, by alignment error rate"),
     "explain": ("explain_table", "explanations of the scene network beside the true masks"),
     "fusion": ("fusion_table", "which fusion learns which kind of world: methods × regimes × seeds"),
+    "trends": ("trends_table", "Transformers beside CNN and LSTM, graph networks and over-smoothing"),
 }
 """Name → (module of ``tasks`` with a ``main``, what it shows). Options go on to that module."""
 

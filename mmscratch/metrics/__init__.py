@@ -40,6 +40,7 @@ _HOME = {
     "wilson_interval": "classification",
     "bootstrap_interval": "classification",
     "spearman": "correlation",
+    "dirichlet_energy": "smoothing",
     "average_precision": "detection",
     "box_iou": "detection",
     "coco_average_precision": "detection",
