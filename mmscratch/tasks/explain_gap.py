@@ -59,14 +59,14 @@ def gap_block(args):
     print(
         f"pictures and captions, {args.steps} steps: the gap, mean cosines, R@1 in per cent, both ways' mean"
     )
-    print(f"{'':24}" + "".join(f"{c:>22}" for c in COLUMNS))
+    print(f"{'':28}" + "".join(f"{c:>22}" for c in COLUMNS))
     for name, found in record.items():
         s = summarise(found)
         cells = [_cell(s[c], 100 if c == "R@1" else 1) for c in COLUMNS]
-        print(f"{name + ' training':24}" + "".join(cells))
+        print(f"{name + ' training':28}" + "".join(cells))
         moved = [_cell(s[f"{c}, moved"], 100 if c == "R@1" else 1) if f"{c}, moved" in s else f"{'':22}"
                  for c in COLUMNS]  # fmt: skip
-        print(f"{'  centres brought together':24}"[:24] + "".join(moved).rstrip(), flush=True)
+        print(f"{'  centres brought together':28}" + "".join(moved).rstrip(), flush=True)
     print(f"chance R@1: {100 / 300:.1f}")
     return record
 
