@@ -1302,7 +1302,7 @@ def rolled_out(ask):
     mixed = [0.5 * np.eye(4) + 0.5 * a.mean(0) for a in layers]
     _require(not _close(got, sum(mixed) / 3), "the layers follow one another: a product, not a mean")
     _require(_close(got, product(0.5, True)), "not Â_3 Â_2 Â_1")
-    _require(_close(got.sum(1), 1), "rows of R sum to one")
+    _require(_close(got.sum(1), np.ones(4)), "rows of R sum to one")
 
 
 @exercise("Â = D̃^−½ (A + I) D̃^−½ with D̃ the row sums of A + I; then Â Ẏ Wᵀ, and (Â X)ᵀ Ẏ.")
