@@ -278,9 +278,7 @@ def share_right(reports):
     return right(lambda r: model((tensor(others.images[r]),), (reports[r],)), others.target)
 
 
-print(
-    f"own report {share_right(asked):.2f}, another patient's {share_right(asked[::-1]):.2f}, always 1 .50"
-)
+print(f"own report {share_right(asked):.2f}, another patient's {share_right(asked[::-1]):.2f}, always 1 .50")
 
 # %% [markdown]
 # A doctor will ask *why*. Grad-CAM (Selvaraju et al., 2017) takes the last grid of the network, $A^k_{ij}$, and asks how

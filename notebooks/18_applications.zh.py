@@ -246,9 +246,7 @@ def share_right(reports):
     return right(lambda r: model((tensor(others.images[r]),), (reports[r],)), others.target)
 
 
-print(
-    f"own report {share_right(asked):.2f}, another patient's {share_right(asked[::-1]):.2f}, always 1 .50"
-)
+print(f"own report {share_right(asked):.2f}, another patient's {share_right(asked[::-1]):.2f}, always 1 .50")
 
 # %% [markdown]
 # 医生会问*为什么*。Grad-CAM（Selvaraju 等，2017）取网络的最后一张网格 $A^k_{ij}$，问该级别的得分 $F$ 怎样依赖它的每个通道：

@@ -1,4 +1,5 @@
-"""Build the lessons: ``NN_topic.py`` (the source, cells marked ``# %%``) → ``NN_topic.ipynb`` with outputs.
+"""Build the lessons: ``NN_topic.py`` (the source, cells marked ``# %%``) → ``NN_topic.ipynb`` with outputs;
+appendices are ``A_topic.py`` …
 
     python notebooks/build.py                  build all, outputs included
     python notebooks/build.py 02               those whose name begins with 02, in both languages
@@ -26,8 +27,8 @@ SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END
 
 
 def sources(prefixes=()):
-    """The lessons' source files, in their order."""
-    found = sorted(p for p in FOLDER.glob("[0-9][0-9]_*.py"))
+    """The lessons' source files, in their order: numbers, then the letters of the appendices."""
+    found = sorted(p for pattern in ("[0-9][0-9]_*.py", "[A-Z]_*.py") for p in FOLDER.glob(pattern))
     chosen = [p for p in found if not prefixes or any(p.name.startswith(x) for x in prefixes)]
     if not chosen:
         raise SystemExit(f"no lesson begins with {' or '.join(prefixes)}; there are: "

@@ -1484,3 +1484,162 @@ def class_map(ask):
     )
     _require(not _close(got, np.maximum(a.mean(0), 0)), "α is missing")
     _require(_close(got, np.maximum(whole, 0)), "not max(0, Σ_k α_k A^k)")
+
+
+# ── appendix A ──────────────────────────────────────────────────────────────────────────────────
+@exercise("x̂ and σ first; g = γ ⊙ ∂L/∂y; then (g − mean g − x̂ · mean(g ⊙ x̂)) / σ, row by row.")
+def norm_gradient(ask):
+    random = np.random.default_rng(18)
+    x, above, gamma = random.normal(size=(3, 5)), random.normal(size=(3, 5)), random.normal(size=5)
+    got = _array("norm_gradient", ask(x.copy(), above.copy(), gamma.copy()), (3, 5))
+
+    def back(g, spread, along=True, middle=True):
+        hat = (x - x.mean(1, keepdims=True)) / spread
+        g = g - middle * g.mean(1, keepdims=True) - along * hat * (g * hat).mean(1, keepdims=True)
+        return g / spread
+
+    sigma = x.std(1, keepdims=True)
+    _require(not _close(got, back(above, sigma)), "gamma is missing: what arrives at x̂ is γ ⊙ ∂L/∂y")
+    _require(not _close(got, back(gamma * above, sigma, along=False, middle=False)),
+             "μ and σ depend on x, too: two terms are missing")  # fmt: skip
+    _require(
+        not _close(got, back(gamma * above, sigma, along=False)), "σ depends on x: x̂ · mean(g ⊙ x̂) is missing"
+    )
+    _require(not _close(got, back(gamma * above, sigma, middle=False)), "μ depends on x: mean(g) is missing")
+    _require(not _close(got, back(gamma * above, sigma) * sigma), "it has to be divided by σ at the end")
+    _require(not _close(got, back(gamma * above, x.std(1, ddof=1, keepdims=True))),
+             "σ² is the mean of the squares, over D and not D − 1")  # fmt: skip
+    _require(_close(got, back(gamma * above, sigma)), "not the gradient of layer normalisation, row by row")
+
+
+@exercise("Half the identity and half the mean over heads, for each layer; a later layer stands to the left.")
+def rolled_out(ask):
+    random = np.random.default_rng(19)
+    layers = [random.dirichlet(np.ones(4), size=(2, 4)) for _ in range(3)]
+    got = _array("rolled_out", ask([a.copy() for a in layers]), (4, 4))
+
+    def product(kept, order, heads=lambda a: a.mean(0)):
+        found = np.eye(4)
+        for a in layers:
+            mixed = kept * np.eye(4) + (1 - kept) * heads(a)
+            found = mixed @ found if order else found @ mixed
+        return found
+
+    _require(
+        not _close(got, product(0.5, False)), "the order is turned round: the last layer stands on the left"
+    )
+    _require(
+        not _close(got, product(0.0, True)), "the residual is missing: half of every layer is the identity"
+    )
+    _require(not _close(got, product(0.5, True, lambda a: a.max(0))), "the mean over heads, not the greatest")
+    _require(not _close(got, product(0.5, True, lambda a: a[0])), "all heads count, not the first alone")
+    mixed = [0.5 * np.eye(4) + 0.5 * a.mean(0) for a in layers]
+    _require(not _close(got, sum(mixed) / 3), "the layers follow one another: a product, not a mean")
+    _require(_close(got, product(0.5, True)), "not Â_3 Â_2 Â_1")
+    _require(_close(got.sum(1), np.ones(4)), "rows of R sum to one")
+
+
+@exercise("Â = D̃^−½ (A + I) D̃^−½ with D̃ the row sums of A + I; then Â Ẏ Wᵀ, and (Â X)ᵀ Ẏ.")
+def graph_gradients(ask):
+    random = np.random.default_rng(20)
+    A = np.array([[0, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 1], [0, 0, 1, 0]], float)
+    X, W, above = random.normal(size=(4, 3)), random.normal(size=(3, 2)), random.normal(size=(4, 2))
+    got = ask(A.copy(), X.copy(), W.copy(), above.copy())
+    _require(got is not None, "it gives None: is there a return?")
+    _require(isinstance(got, tuple | list) and len(got) == 2, "two gradients are asked for: dX, dW")
+    dX, dW = _array("graph_gradients: dX", got[0], (4, 3)), _array("graph_gradients: dW", got[1], (3, 2))
+
+    def normalised(a):
+        root = 1 / np.sqrt(a.sum(1))
+        return root[:, None] * a * root
+
+    loops = A + np.eye(4)
+    hat = normalised(loops)
+    _require(not _close(dX, normalised(A) @ above @ W.T), "a node hears itself as well: A + I")
+    _require(not _close(dX, loops / loops.sum(1, keepdims=True) @ above @ W.T),
+             "this is D̃^−1 (A + I); half of it stands on either side")  # fmt: skip
+    _require(not _close(dX, loops @ above @ W.T), "Â is normalised: D̃^−½ on both sides")
+    _require(not _close(dX, above @ W.T), "the gradient walks along the edges, too: Â Ẏ Wᵀ")
+    _require(_close(dX, hat @ above @ W.T), "dX is not Â Ẏ Wᵀ")
+    _require(not _close(dW, X.T @ above), "the layer multiplied W by Â X, not by X")
+    _require(_close(dW, (hat @ X).T @ above), "dW is not (Â X)ᵀ Ẏ")
+
+
+# ── appendix B ──────────────────────────────────────────────────────────────────────────────────
+@exercise("The mean of slope at start + (k + ½)/n · (x − start), times (x − start).")
+def straight_way(ask):
+    x, start = np.array([2.0, -1.0, 3.0]), np.array([0.5, 1.0, 0.0])
+
+    def slope(p):  # of F = p₀² p₁ + p₂³
+        return np.array([2 * p[0] * p[1], p[0] ** 2, 3 * p[2] ** 2])
+
+    def sums(places, n):
+        return (x - start) * sum(slope(start + a * (x - start)) for a in places) / n
+
+    got = _array("straight_way", ask(slope, x.copy(), start.copy(), 8), (3,))
+    middle = (np.arange(8) + 0.5) / 8
+    _require(not _close(got, sums(middle, 8) / (x - start)), "x − start is missing in front of the integral")
+    _require(
+        not _close(got, (x - start) * slope(x)), "this is gradient × input at x alone: walk the whole way"
+    )
+    _require(not _close(got, sums(middle, 1)), "the mean of the slopes, not their sum: divide by n")
+    _require(not _close(got, sums(np.arange(8) / 8, 8)), "the places are (k + ½)/n, not k/n")
+    _require(not _close(got, sums(np.arange(1, 9) / 8, 8)), "the places are (k + ½)/n, not (k + 1)/n")
+    _require(not _close(got, x * sum(slope(a * x) for a in middle) / 8), "the way begins at start, not at 0")
+    _require(_close(got, sums(middle, 8)), f"expected {sums(middle, 8).round(4)}, got {got.round(4)}")
+
+
+@exercise("The mean of dA over the places weighs each map; add up the maps; nothing below 0.")
+def weighed_channels(ask):
+    random = np.random.default_rng(21)
+    A, dA = random.normal(size=(4, 3, 5)), random.normal(size=(4, 3, 5))
+    got = _array("weighed_channels", ask(A.copy(), dA.copy()), (3, 5))
+    weigh = dA.mean((1, 2))[:, None, None]
+    right = np.maximum((weigh * A).sum(0), 0)
+    _require(not _close(got, (weigh * A).sum(0)), "what speaks against the score is cut off: max(0, …)")
+    _require(
+        not _close(got, np.maximum(weigh * A, 0).sum(0)), "the maximum comes after the sum over channels"
+    )
+    _require(
+        not _close(got, np.maximum((dA * A).sum(0), 0)), "one weight a channel: the mean of its gradient"
+    )
+    _require(not _close(got, 15 * right), "the mean over places, not the sum")
+    _require(not _close(got, np.maximum((np.maximum(weigh, 0) * A).sum(0), 0)), "weights may be negative")
+    _require(
+        not _close(got, np.maximum(A.mean(0), 0)), "the channels are not alike: the gradient weighs them"
+    )
+    _require(_close(got, right), "not max(0, Σ_k α_k A^k)")
+
+
+@exercise(
+    "For every order of arrival: what each adds to those who came before; then the mean over the orders."
+)
+def fair_shares(ask):
+    worth = {"": 1.0, "a": 3.0, "b": 1.0, "c": 2.0, "ab": 7.0, "ac": 4.0, "bc": 2.0, "abc": 12.0}
+
+    def value(players):
+        return worth["".join(sorted(players))]
+
+    got = ask(value, ["a", "b", "c"])
+    _require(got is not None, "it gives None: is there a return?")
+    _require(
+        isinstance(got, dict) and set(got) == {"a", "b", "c"}, "a dictionary {player: share} is asked for"
+    )
+    found = np.array([got[p] for p in "abc"], float)
+    alone = np.array([worth[p] - worth[""] for p in "abc"])
+    last = np.array([worth["abc"] - worth["abc".replace(p, "")] for p in "abc"])
+    _require(not _close(found, alone), "what each adds to nobody is one coalition; all count")
+    _require(not _close(found, last), "what each adds to all others is one coalition; all count")
+    _require(
+        not _close(found, np.array([2.0, 4.0, 5.0])), "this is one order of arrival; the mean of all six"
+    )
+    every = {
+        p: np.mean([worth["".join(sorted(s + p))] - worth[s] for s in worth if p not in s]) for p in "abc"
+    }
+    _require(not _close(found, np.array([every[p] for p in "abc"])),
+             "coalitions do not count alike: those of no other and of all others a third each")  # fmt: skip
+    right = np.array([16 / 3, 10 / 3, 7 / 3])
+    _require(not _close(found, 6 * right), "this is the sum over the six orders; the mean is asked for")
+    _require(_close(found.sum(), 11.0), f"shares sum to v(all) − v(nobody) = 11, not {found.sum():.3g}")
+    _require(_close(found, right), f"here they are {right.round(3)}, not {found.round(3)}")
+    _require(_close(ask(lambda s: len(s) * 2.0, ["x"])["x"], 2.0), "a single player gets all")

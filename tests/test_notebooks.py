@@ -33,7 +33,7 @@ def module(name):
 
 
 build, checks = module("build"), module("checks")
-LESSONS = sorted(p for p in NOTEBOOKS.glob("[0-9][0-9]_*.py"))
+LESSONS = build.sources()
 ENGLISH = [p for p in LESSONS if not p.name.endswith(".zh.py")]
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 lessons = pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
@@ -72,7 +72,7 @@ def test_the_notebook_is_built_from_its_source(path):
     source = build.read(path)
     assert [(c.cell_type, c.id, c.source) for c in stored.cells] == [
         (c.cell_type, c.id, c.source) for c in source.cells
-    ], f"python notebooks/build.py {path.name[:2]}"
+    ], f"python notebooks/build.py {path.name.partition('_')[0]}"
     nbformat.validate(stored)
     ran = [c for c in stored.cells if c.cell_type == "code"]
     assert [c.execution_count for c in ran] == list(range(1, len(ran) + 1))
@@ -371,6 +371,44 @@ def em_counts(t, pairs, shared=True):
 
 def marked(lines):
     return [(len(m), title) for m, _, title in (x.partition(" ") for x in lines) if m.startswith("#")]
+
+
+def norm_back(x, above, gamma, along=True, middle=True, ddof=0):
+    sigma = x.std(1, ddof=ddof, keepdims=True)
+    hat, g = (x - x.mean(1, keepdims=True)) / sigma, gamma * above
+    return (g - middle * g.mean(1, keepdims=True) - along * hat * (g * hat).mean(1, keepdims=True)) / sigma
+
+
+def rolled(layers, kept=0.5, heads=lambda a: a.mean(0), turned=False):
+    found = np.eye(layers[0].shape[-1])
+    for a in layers:
+        mixed = kept * np.eye(len(found)) + (1 - kept) * heads(a)
+        found = found @ mixed if turned else mixed @ found
+    return found
+
+
+def graph_back(A, X, W, above, loops=1, side=-0.5, walks=True, heard=True):
+    a = A + loops * np.eye(len(A))
+    degree = a.sum(1)
+    hat = degree[:, None] ** side * a * degree ** (-1 - side if side == -1 else side)
+    return (hat @ above if walks else above) @ W.T, (hat @ X if heard else X).T @ above
+
+
+def midpoints(slope, x, start, n, shift=0.5, count=None):
+    slopes = sum(slope(start + (k + shift) / n * (x - start)) for k in range(n))
+    return (x - start) * slopes / (n if count is None else count)
+
+
+def added(value, players, chosen):
+    return {
+        p: float(np.mean([value(s | {p}) - value(s) for s in chosen(frozenset(players) - {p})]))
+        for p in players
+    }
+
+
+def subsets(rest):
+    rest = sorted(rest)
+    return [frozenset(r for k, r in enumerate(rest) if n >> k & 1) for n in range(2 ** len(rest))]
 
 
 WRONG = {
@@ -916,6 +954,57 @@ WRONG = {
         lambda a, s: np.maximum(a.mean(0), 0),
     ],
     "table_gradient": [lost_rows, mean_rows, all_rows, lambda dy, index, rows: dy[index]],
+    "norm_gradient": [
+        lambda x, above, gamma: norm_back(x, above, np.ones_like(gamma)),
+        lambda x, above, gamma: gamma * above / x.std(1, keepdims=True),
+        lambda x, above, gamma: norm_back(x, above, gamma, along=False),
+        lambda x, above, gamma: norm_back(x, above, gamma, middle=False),
+        lambda x, above, gamma: norm_back(x, above, gamma) * x.std(1, keepdims=True),
+        lambda x, above, gamma: norm_back(x, above, gamma, ddof=1),
+        lambda x, above, gamma: norm_back(x.T, above.T, 1.0).T * gamma,
+    ],
+    "rolled_out": [
+        lambda layers: rolled(layers, turned=True),
+        lambda layers: rolled(layers, kept=0),
+        lambda layers: rolled(layers, heads=lambda a: a.max(0)),
+        lambda layers: rolled(layers, heads=lambda a: a[0]),
+        lambda layers: np.mean([rolled([a]) for a in layers], 0),
+        lambda layers: rolled(layers, kept=0.25),
+    ],
+    "graph_gradients": [
+        lambda A, X, W, above: graph_back(A, X, W, above, loops=0),
+        lambda A, X, W, above: graph_back(A, X, W, above, side=-1),
+        lambda A, X, W, above: graph_back(A, X, W, above, side=0),
+        lambda A, X, W, above: graph_back(A, X, W, above, walks=False),
+        lambda A, X, W, above: graph_back(A, X, W, above, heard=False),
+        lambda A, X, W, above: graph_back(A, X, W, above)[0],
+    ],
+    "straight_way": [
+        lambda slope, x, start, n: midpoints(slope, x, start, n) / (x - start),
+        lambda slope, x, start, n: (x - start) * slope(x),
+        lambda slope, x, start, n: midpoints(slope, x, start, n, count=1),
+        lambda slope, x, start, n: midpoints(slope, x, start, n, shift=0),
+        lambda slope, x, start, n: midpoints(slope, x, start, n, shift=1),
+        lambda slope, x, start, n: midpoints(slope, x, 0 * start, n),
+    ],
+    "weighed_channels": [
+        lambda A, dA: np.tensordot(dA.mean((1, 2)), A, 1),
+        lambda A, dA: np.maximum(dA.mean((1, 2))[:, None, None] * A, 0).sum(0),
+        lambda A, dA: np.maximum((dA * A).sum(0), 0),
+        lambda A, dA: np.maximum(np.tensordot(dA.sum((1, 2)), A, 1), 0),
+        lambda A, dA: np.maximum(np.tensordot(np.maximum(dA.mean((1, 2)), 0), A, 1), 0),
+        lambda A, dA: np.maximum(A.mean(0), 0),
+    ],
+    "fair_shares": [
+        lambda v, players: added(v, players, lambda rest: [frozenset()]),
+        lambda v, players: added(v, players, lambda rest: [rest]),
+        lambda v, players: {
+            p: v(frozenset(players[: k + 1])) - v(frozenset(players[:k])) for k, p in enumerate(players)
+        },
+        lambda v, players: added(v, players, subsets),
+        lambda v, players: dict.fromkeys(players, v(frozenset(players)) / len(players)),
+        lambda v, players: list(added(v, players, subsets).values()),
+    ],
 }  # fmt: skip
 
 
@@ -1020,7 +1109,9 @@ def test_pictures_may_differ_a_little():
 
 def test_lessons_are_chosen_by_the_beginning_of_their_name():
     assert {p.name[:2] for p in build.sources(["02"])} == {"02"} and len(build.sources(["02"])) == 2
-    assert len(build.sources()) == len(LESSONS)
+    assert {p.name[:2] for p in build.sources(["A_"])} == {"A_"}
+    every = [p.name for p in NOTEBOOKS.glob("*_*.py")]  # numbers first, then the appendices' letters
+    assert [p.name for p in build.sources()] == sorted(every)
     with pytest.raises(SystemExit, match="no lesson begins with 77"):
         build.sources(["77"])
 

@@ -12,6 +12,7 @@ TABLES = {
     "fusion": ("fusion_table", "which fusion learns which kind of world: methods × regimes × seeds"),
     "rumour": ("rumour.table", "posts with a picture, a text and a tree of replies: cells × models"),
     "sentiment": ("sentiment.table", "moods of posts, digits seen and heard, rated texts (--of)"),
+    "trends": ("trends_table", "Transformers beside CNN and LSTM, graph networks and over-smoothing"),
 }
 """Name → (module of ``tasks`` with a ``main``, what it shows). Options go on to that module."""
 

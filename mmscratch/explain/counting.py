@@ -50,7 +50,8 @@ def cost(model, *inputs, function=None):
                number of its result, or of its largest input where it reduces;  moving and choosing: 0
     Shapes     inputs: arrays or tensors, those of floats get a gradient; function(*tensors) → a tensor or
                several, the model itself unless given → ``Cost``
-    Errors     ValueError where the result has no gradient
+    Errors     ValueError where the result has no gradient, or for a formula of many steps in one operation
+               (``FUSED``), whose inner products the tape does not show: count its twin
     Note       batches count as they are: give one example for the cost of one. Steps that no gradient reaches
                are not counted: of integers, or of constants. exp and division count as one operation
     """
@@ -126,8 +127,13 @@ MOVES = {
 }  # fmt: skip
 
 
+FUSED = {"ctc_rows", "decode_steps", "sinkhorn_cost", "soft_dtw"}
+
+
 def _flops(op, outs, ins):
     """Operations of one step: the shapes of its results, and of its inputs (None of one without gradient)."""
+    if op.lstrip("_") in FUSED:
+        raise ValueError(f"cost: {op}: many steps in one operation; count the same formula step by step")
     if op in MOVES:
         return 0
     out = math.prod(outs[0])

@@ -42,6 +42,7 @@ _HOME = {
     "pearson": "correlation",
     "sentiment_scores": "sentiment",
     "spearman": "correlation",
+    "dirichlet_energy": "smoothing",
     "average_precision": "detection",
     "box_iou": "detection",
     "coco_average_precision": "detection",

@@ -22,7 +22,7 @@ from ..weights import write_shipped
 from .caption_data import load_scenes
 from .run import Run, RunError, check_settings, plan
 
-__all__ = ["AttributeSettings", "evaluate", "judge", "ship", "train"]
+__all__ = ["AttributeSettings", "SceneBatches", "evaluate", "judge", "ship", "targets_of", "train"]
 
 
 @dataclasses.dataclass
@@ -68,7 +68,8 @@ class SceneBatches:
         self.epoch, self.position = int(state["epoch"]), int(state["position"])
 
 
-def _targets(scenes):
+def targets_of(scenes):
+    """What lies in the cells of scenes' pictures: {head: (N, 8, 8) int64}, −1 where there is no object."""
     found = cell_targets(scenes, SceneCNN.GRID)
     return {head: found[head].astype(np.int64) for head in SceneCNN.HEADS}
 
@@ -83,7 +84,7 @@ def train(data, out, seed=None, assignments=(), *, resume=False, progress=True):
     if run is None:
         run = Run.create(out, "attributes", data, seed, dataclasses.asdict(settings))
     model = SceneCNN(generator=Generator(run.seed))
-    batches = SceneBatches(trained.images, _targets(trained.scenes), settings.batch_size, run.seed)
+    batches = SceneBatches(trained.images, targets_of(trained.scenes), settings.batch_size, run.seed)
     optimizer = optim.AdamW(model.parameters(), lr=settings.lr)
     schedule = optim.OneCycleLR(optimizer, max_lr=settings.lr, total_steps=settings.steps)
 
@@ -113,7 +114,7 @@ def evaluate(run, data=None, split="val"):
 def judge(model, split, batch_size=250):
     """Shares of cells (objectness) and of objects (attributes) that are right, majorities beside them."""
     model.eval()
-    targets = _targets(split.scenes)
+    targets = targets_of(split.scenes)
     found = {head: [] for head in SceneCNN.HEADS}
     for i in range(0, len(split.images), batch_size):
         with no_grad():

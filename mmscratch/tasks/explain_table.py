@@ -2,6 +2,10 @@
 
     python -m mmscratch.tasks.explain_table --figure docs/explain.png
 
+That is the block "maps". Three more are made by ``--block``: scarcity (learning curves over few labels,
+module ``scarcity``), gap (the modality gap of two towers, ``explain_gap``), cost (parameters, operations and
+memory of every method, ``explain_cost``). The maps:
+
 The network is the scene network that ships with the package. It is asked for one object by its name, "is
 there a red circle?", in pictures of three to five objects of which one is a red circle:
 
@@ -10,7 +14,8 @@ there a red circle?", in pictures of three to five objects of which one is a red
 a score of the whole picture (a smooth maximum over the places), so that nothing tells the explanation where
 to look. Its map is then scored against that object's pixels: pointing, IoU at equal area, mass inside.
 
-Beside each figure three controls: chance, which is what a map that knows nothing gets; a map that knows the
+Beside each figure the controls: chance, which is what a map that knows nothing gets; a map drawn at random,
+and one that always says the middle of the picture; a map that knows the
 picture and no network, how far each pixel differs from the background; and the same method on networks of
 random weights (Adebayo et al., 2018), with the rank correlation of their maps with the trained network's: a
 method whose map survives that explains the picture and not the model. "others" is how often the map points at
@@ -45,6 +50,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from .caption_data import load_scenes
 from .run import RunError, write_json
+from .scarcity import SIZES, curve_figure, scarcity_block
 
 __all__ = ["METHODS", "Asked", "ask_for_objects", "main", "maps_of", "named_score"]
 
@@ -226,37 +232,92 @@ def main(arguments=None) -> int:
         return 2
 
 
+BLOCKS = ("maps", "scarcity", "gap", "cost")
+
+
 def add_options(parser):
     """What the table takes."""
+    parser.add_argument("--block", nargs="+", default=["maps"], choices=BLOCKS, metavar="NAME",
+                        help=f"{', '.join(BLOCKS)} (default: maps)")  # fmt: skip
     parser.add_argument("--data", default=DATA, metavar="SPEC", help=f"default: {DATA}")
     parser.add_argument("--split", default="test-iid", metavar="NAME", help="default: test-iid")
     parser.add_argument("--objects", type=int, default=300, metavar="N", help="at most (default: 300)")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="networks of random weights")
+    parser.add_argument(
+        "--seeds", type=int, default=3, metavar="N", help="networks of random weights, or seeds"
+    )
+    parser.add_argument("--steps", type=int, default=300, metavar="N", help="of scarcity and gap")
+    parser.add_argument("--sizes", nargs="+", type=int, default=list(SIZES), metavar="N",
+                        help="pictures that are named, of scarcity")  # fmt: skip
     parser.add_argument("--json", metavar="FILE", help="all figures")
     parser.add_argument("--figure", metavar="PNG", help="each method's map of one picture")
+    parser.add_argument("--curve", metavar="PNG", help="the learning curves of scarcity")
 
 
 def run_table(args):
-    """Make it, and print it row by row; returns the exit code."""
-    if args.seeds < 1 or args.objects < 1:
-        raise RunError("--seeds, --objects", f"expected at least 1, got {args.seeds}, {args.objects}")
+    """Make it block by block, and print it row by row; returns the exit code."""
+    least = {
+        "--seeds": args.seeds,
+        "--objects": args.objects,
+        "--steps": args.steps,
+        "--sizes": min(args.sizes),
+    }
+    for option, value in least.items():
+        if value < 1:
+            raise RunError(option, f"expected at least 1, got {value}")
+    for option, picture, block in (("--figure", args.figure, "maps"), ("--curve", args.curve, "scarcity")):
+        if picture and block not in args.block:
+            raise RunError(option, f"shows the block {block}, which is not among {' '.join(args.block)}")
+    record = {}
+    for block in args.block:
+        record |= _maps(args) if block == "maps" else {block: _other(block, args)}
+        if args.json:
+            write_json(args.json, record)
+    return 0
+
+
+def _other(block, args):
+    if block == "cost":
+        from .explain_cost import cost_block
+
+        return cost_block(args)
+    if block == "gap":
+        from .explain_gap import gap_block
+
+        return gap_block(args)
+    found = scarcity_block(args)
+    if args.curve:
+        print(curve_figure(args.curve, found))
+    return found
+
+
+def _maps(args):
     asked = ask_for_objects(load_scenes(args.data, args.split), args.objects)
     right = right_of(load_pretrained(), asked)
     print(f"{len(asked)} objects, each asked for by its name; networks of random weights: {args.seeds}")
     print(f"pictures that score above themselves with that object painted over: {100 * right:.1f} %")
     print(f"{'':32}{'trained':>13}{'':39}   |{'random weights':>17}")
     print(f"{'':32}" + "   |".join("".join(f"{c:>13}" for c in COLUMNS) for _ in "12") + "    alike")
-    chance = judge(np.ones(asked.masks.shape), asked)
-    print(line_of("chance", chance))
-    found = {"chance": chance} | figures_of(asked, args.seeds, progress=lambda line: print(line, flush=True))
-    if args.json:
-        about = {"data": args.data, "split": args.split, "objects": len(asked), "right": right}
-        write_json(args.json, about | found)
+    found = {name: judge(maps, asked) for name, maps in controls(asked).items()}
+    for name, figures in found.items():
+        print(line_of(name, figures))
+    found |= figures_of(asked, args.seeds, progress=lambda line: print(line, flush=True))
     if args.figure:
         from .explain_figure import explain_figure
 
         explain_figure(args.figure, asked)
-    return 0
+    return {"data": args.data, "split": args.split, "objects": len(asked), "right": right} | found
+
+
+def controls(asked, seed=0):
+    """{name: maps (N, 64, 64)} that know no network: even, drawn, and near the middle of the picture."""
+    n, h, w = asked.masks.shape
+    y, x = np.mgrid[0:h, 0:w]
+    middle = np.exp(-((y - (h - 1) / 2) ** 2 + (x - (w - 1) / 2) ** 2) / (2 * (h / 4) ** 2))
+    return {
+        "chance": np.ones((n, h, w)),
+        "random map": np.random.default_rng(seed).random((n, h, w)),
+        "centre prior": np.broadcast_to(middle, (n, h, w)),
+    }
 
 
 def right_of(model, asked):
