@@ -121,18 +121,22 @@ def test_the_score_is_a_smooth_maximum_over_cells():
 def test_scores_alike_reach_the_share_of_each_name():
     names = (np.random.default_rng(2).random((200, 24)) < 0.15).astype(np.float32)
     found = scarcity.mean_precision(np.zeros((200, 24)), names)
-    assert found == pytest.approx(names.mean(0).mean(), abs=0.02)
+    share = names.mean(0).mean()
+    assert share < found < share + 0.04  # the first ranks are few: above the share by about ln N / N
     assert scarcity.mean_precision(names, names) == 1
 
 
-def test_transfer_needs_fewer_pictures(splits):
-    (images, names), (held, held_names) = ((s.floats(), scarcity.names_in(s.scenes)) for s in splits)
+@pytest.mark.slow
+def test_transfer_needs_fewer_pictures():
+    spec = "scenes:train=40,val=0,test=120,count=3-4,heldout_pairs=0,positions=all"
+    parts = [load_scenes(spec, name) for name in ("train", "test-iid")]
+    (images, names), (held, held_names) = ((s.floats(), scarcity.names_in(s.scenes)) for s in parts)
     figures = {
-        way: scarcity.figures_of(scarcity.learn(way, images, names, 0, steps=25), held, held_names, 0)
+        way: scarcity.figures_of(scarcity.learn(way, images, names, 0, steps=120), held, held_names, 0)
         for way in ("scratch", "transfer")
     }
     assert figures["transfer"]["AP"] > figures["scratch"]["AP"] + 0.1
-    assert figures["transfer"]["AP"] > figures["transfer"]["AP, shuffled"] + 0.1
+    assert figures["transfer"]["AP"] > figures["transfer"]["AP, shuffled"] + 0.2
 
 
 def test_the_curve(tmp_path):
