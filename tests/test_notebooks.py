@@ -1111,7 +1111,7 @@ def test_lessons_are_chosen_by_the_beginning_of_their_name():
     assert {p.name[:2] for p in build.sources(["02"])} == {"02"} and len(build.sources(["02"])) == 2
     assert {p.name[:2] for p in build.sources(["A_"])} == {"A_"}
     every = [p.name for p in NOTEBOOKS.glob("*_*.py")]  # numbers first, then the appendices' letters
-    assert [p.name for p in build.sources()] == sorted(every)
+    assert [p.name for p in build.sources()] == sorted(name for name in every if not name[0].islower())
     with pytest.raises(SystemExit, match="no lesson begins with 77"):
         build.sources(["77"])
 

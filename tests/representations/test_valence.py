@@ -6,7 +6,7 @@ from mmscratch.representations.text.valence import Valence
 
 LEXICON = {
     "smart": 1.7, "handsome": 2.2, "funny": 1.9, "good": 1.9, "horrible": -2.5,
-    "great": 3.1, "sux": -1.5, "lol": 1.8, ":)": 2.0, ":D": 2.3, "sure": 1.3, "bad": -2.5,
+    "great": 3.1, "sux": -1.5, "lol": 1.8, ":)": 2.0, ":d": 2.3, "sure": 1.3, "bad": -2.5,
     "uncompelling": -0.9,
 }  # fmt: skip
 """The words of the published sentences, as vader_lexicon.txt rates them (MIT)."""
