@@ -13,6 +13,7 @@ from mmscratch.tasks import applications_table
 from mmscratch.tasks.applications import (
     APPLICATIONS,
     application,
+    figures,
     health,
     medical,
     molecules,
@@ -152,3 +153,11 @@ def test_lines_show_pixels_as_they_are_and_shares_in_per_cent():
 def test_refused(given, words, capsys):
     assert main(["table", "applications", *given]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_overview_has_a_panel_or_two_of_every_application(tmp_path):
+    tables = {
+        name: {"random": [dict.fromkeys(application(name).FIGURES, v) for v in (0.2, 0.4)]}
+        for name in APPLICATIONS
+    }
+    assert figures.overview(tmp_path / "all.png", tables).stat().st_size > 1000

@@ -17,6 +17,8 @@ CONTROLS = ("random", "popularity", "no warp", "last item", "majority", "a map t
             "Grad-CAM, another patient's", "Grad-CAM, random weights", "bound: bag and words",
             "GRU of both, shuffled", "both, tensor; another's report", "GCN, another's words",
             "both, another's note")  # fmt: skip
+SHOWN = {"recommendation": (0, 2), "medical": (0, 1)}
+"""Application → which of its figures have a panel, where it is not the first alone."""
 COLOURS = {"oracle": "#2c7a4b", "control": "#b9c0c7", "method": "#2980b9"}
 
 
@@ -25,7 +27,7 @@ def _kind(row):
 
 
 def overview(path, tables):
-    """Bars of each application's first figure, seeds as dots; returns the path.
+    """Bars of each application's main figures, seeds as dots; returns the path.
 
     tables    {application: {row: [figures of each seed]}}
     """
@@ -37,8 +39,7 @@ def overview(path, tables):
     panels = []
     for name, table in tables.items():
         columns = application(name).FIGURES
-        chosen = {"recommendation": (columns[0], columns[2]), "medical": columns[:2]}.get(name, columns[:1])
-        panels += [(name, column, table) for column in chosen]
+        panels += [(name, columns[k], table) for k in SHOWN.get(name, (0,))]
     width = min(3, len(panels))
     height = -(-len(panels) // width)
     figure, axes = plt.subplots(height, width, figsize=(5.1 * width, 3.5 * height), dpi=110, squeeze=False)
