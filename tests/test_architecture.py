@@ -262,3 +262,9 @@ def test_a_foreign_name_for_kernels_is_refused():
         [sys.executable, "-c", "import kernels"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert out.returncode != 0 and "mmscratch.kernels" in out.stderr
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by it; tests have no packages."""
+    names = [p.name for p in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
