@@ -41,6 +41,8 @@ def tiny(tmp_path):
 def start(home, code, cache):
     path = os.pathsep.join([str(home), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
     environment = {**os.environ, "PYTHONPATH": path, "MMSCRATCH_CACHE_DIR": str(cache)}
+    # Python's own .pyc files know an edit by time and size only, and these tests leave both as they were.
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         env=environment,
