@@ -1,11 +1,9 @@
-"""Which fusion learns which kind of mood: methods × regimes × seeds, beside each modality alone and
-exact bounds.
+"""Which fusion learns which kind of mood: methods × regimes × seeds, beside each modality and exact bounds.
 
     python -m mmscratch.tasks.sentiment.table --seeds 3 --json sentiment.json --figure docs/sentiment.png
 
-Posts (``data.moods``) have a sentence, a picture and a sound. Encoders of the three are taught once a
-seed, on
-posts of their own, what each modality says; every method gets their features, the same steps and modality
+Posts (``data.moods``) have a sentence, a picture and a sound. Encoders of the three are taught once a seed,
+on posts of their own, what each modality says; every method gets their features, the same steps and modality
 dropout, and is judged with all three and without each. "early" gets the inputs themselves: words counted,
 pictures and sounds by their principal components. Beside them
 
