@@ -1136,6 +1136,7 @@ def test_both_languages_store_the_same_outputs(path):
 
 
 @pytest.mark.lesson
+@pytest.mark.timeout(900)  # on one thread of a slow core, beside other tests, the longest takes five minutes
 @english
 def test_running_a_lesson_gives_what_is_stored(path):
     stored = nbformat.read(path.with_suffix(".ipynb"), as_version=4)
