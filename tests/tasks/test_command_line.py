@@ -233,6 +233,7 @@ def test_a_damaged_run_is_told(run, tmp_path, damage, capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_demo_twice_gives_the_same_weights_and_true_captions(tmp_path):
     """What the README says: at least 90 % true, and the same sha256 each time."""
     outputs = [start("demo", "--out", tmp_path / str(i)) for i in range(2)]
