@@ -566,6 +566,7 @@ print("the gap has shrunk to less than half:", bool(gap(*clip.after) < gap(*clip
 # Last, what it is for. Ask with captions of two pictures that training did not show:
 
 # %%
+# chaotic: on another kind of processor the last bits differ, and with them this picture
 questions = [" ".join(clip.test.captions[p][0]) for p in (3, 8)]
 v = clip.after[0]
 encoded = [clip.senses[1].vocabulary.encode(tokenise(q, "en")) for q in questions]

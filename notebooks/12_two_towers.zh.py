@@ -525,6 +525,7 @@ print("the gap has shrunk to less than half:", bool(gap(*clip.after) < gap(*clip
 # 最后看看它有什么用。拿两幅训练时没有出现的图，用它们的描述来问：
 
 # %%
+# chaotic: on another kind of processor the last bits differ, and with them this picture
 questions = [" ".join(clip.test.captions[p][0]) for p in (3, 8)]
 v = clip.after[0]
 encoded = [clip.senses[1].vocabulary.encode(tokenise(q, "en")) for q in questions]
