@@ -1,6 +1,7 @@
 """The house rules, as tests: what the reader may rely on without reading everything."""
 
 import ast
+import functools
 import importlib
 import inspect
 import pathlib
@@ -49,8 +50,17 @@ WITHIN_FOUR = {"mmscratch.nn": 0, "mmscratch.optim": 1, "mmscratch.train": 2}
 HEAVY = {"numba", "scipy", "matplotlib", "llvmlite"}
 
 
+@functools.cache
 def sources():
     """(module name, path, syntax tree) of every source file of the package."""
+    return tuple(parsed())
+
+
+def teardown_module():
+    sources.cache_clear()  # a million nodes that every garbage collection would look through
+
+
+def parsed():
     for prefix, folder in PACKAGES.items():
         for path in sorted(folder.rglob("*.py")):
             if prefix == "mmscratch" and "kernels" in path.relative_to(folder).parts[:1]:

@@ -76,6 +76,7 @@ def test_an_edited_helper_in_another_file_is_seen(tiny, tmp_path):
     assert run(tmp_path, CALL.format(x=1), cache) == ["20"]
 
 
+@pytest.mark.slow
 def test_an_edited_helper_of_the_cpu_floor_is_seen(tmp_path):
     """The same with the library's own kernels: the order of neighbours comes from a helper of topk."""
     (tmp_path / "mmscratch").mkdir()
@@ -135,6 +136,7 @@ def test_no_place_to_write(tiny, tmp_path):
     assert run(tmp_path, code, tmp_path / "file" / "cache") == ["None"]
 
 
+@pytest.mark.slow
 def test_processes_at_once(tiny, tmp_path):
     """Four start together on an empty cache, two types of argument: all are right, and so is what stays."""
     cache = tmp_path / "cache"
