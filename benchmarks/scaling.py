@@ -34,10 +34,10 @@ def worker(shards, steps):
     with connect("mpi") as comm:
         from mmscratch.data.vocabulary import Vocabulary
         from mmscratch.random import Generator
-        from mmscratch.tasks.caption_data import load_split
-        from mmscratch.tasks.caption_model import PictureCaptioner
-        from mmscratch.tasks.caption_settings import CaptionSettings
-        from mmscratch.tasks.captioning import CaptionLoader
+        from mmscratch.tasks.captioning.data import load_split
+        from mmscratch.tasks.captioning.model import PictureCaptioner
+        from mmscratch.tasks.captioning.settings import CaptionSettings
+        from mmscratch.tasks.captioning.task import CaptionLoader
 
         split = load_split(DATA, "train")
         settings = CaptionSettings(batch_size=ITEMS * shards).for_data(DATA)

@@ -32,8 +32,8 @@ from mmscratch.representations.image import (
     scene_graphs,
 )
 from mmscratch.representations.image.detector import detection_targets
-from mmscratch.tasks import attributes, detection, neighbours
-from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.image import attributes, detection, neighbours
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
 split = load_scenes("scenes:train=0,val=0,test=120,heldout_pairs=0,positions=all,seed=5", "test")

@@ -19,7 +19,7 @@ from mmscratch import ops, optim
 from mmscratch.data import scenes
 from mmscratch.random import Generator
 from mmscratch.representations.video import C3D, FrameBag, VideoResNet, c3d, resnet, to_clips
-from mmscratch.tasks.clips import ClipBatches, arrow, scores
+from mmscratch.tasks.video.clips import ClipBatches, arrow, scores
 from mmscratch.tensor import Tensor
 from mmscratch.train import fit
 

@@ -25,8 +25,8 @@ from mmscratch.models.lrcn import LRCN
 from mmscratch.models.scene_cnn import load_pretrained
 from mmscratch.random import Generator
 from mmscratch.representations.image import VGG, grid_features, preprocess_keras, preprocess_torchvision
-from mmscratch.tasks import attributes
-from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.image import attributes
 from mmscratch.tensor import Tensor
 from mmscratch.train import fit
 

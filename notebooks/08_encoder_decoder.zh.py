@@ -22,7 +22,7 @@ from mmscratch.models.caption_losses import caption_loss
 from mmscratch.models.nic import NICDecoder
 from mmscratch.models.scene_cnn import load_pretrained
 from mmscratch.random import Generator
-from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.captioning.data import load_scenes
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
 data = "scenes:train=3000,val=0,test=300,level=1,lang=en"

@@ -22,10 +22,10 @@ from mmscratch.metrics.attention import mass_inside, pointing_game
 from mmscratch.models.caption_losses import doubly_stochastic_penalty
 from mmscratch.models.captioner import AttentionCaptioner
 from mmscratch.random import Generator
-from mmscratch.tasks.caption_data import load_scenes
-from mmscratch.tasks.caption_model import PictureCaptioner, describe
-from mmscratch.tasks.caption_settings import CaptionSettings
-from mmscratch.tasks.captioning import learn
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.captioning.model import PictureCaptioner, describe
+from mmscratch.tasks.captioning.settings import CaptionSettings
+from mmscratch.tasks.captioning.task import learn
 from mmscratch.tasks.figures import attention_grid
 from mmscratch.tensor import Tensor
 

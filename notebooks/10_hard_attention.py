@@ -22,12 +22,12 @@ from mmscratch import ops
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.models import hard_captioner, self_critical
 from mmscratch.models.hard_captioner import HardAttentionCaptioner
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.caption_model import describe
-from mmscratch.tasks.caption_samples import make_reward
-from mmscratch.tasks.caption_settings import CaptionSettings
-from mmscratch.tasks.hard_attention import figures_of, train_attention
-from mmscratch.tasks.self_critical import SelfCriticalSettings, go_on, rewarded
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.captioning.hard_attention import figures_of, train_attention
+from mmscratch.tasks.captioning.model import describe
+from mmscratch.tasks.captioning.samples import make_reward
+from mmscratch.tasks.captioning.self_critical import SelfCriticalSettings, go_on, rewarded
+from mmscratch.tasks.captioning.settings import CaptionSettings
 
 mm.kernels.use("reference")  # the floor in plain NumPy: nothing to compile
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -272,7 +272,7 @@ plt.show()
 # settles on one object and speaks of that one; the soft one mixes all three, and names a fourth. This is one seed
 # and a short training, no law. For captions of two objects the look has to move on in mid-sentence, and after 400
 # steps hard attention was behind: 15 % true (22 % by expectation), soft 27 %
-# (`python -m mmscratch.tasks.hard_attention --steps 400`, seed 0).
+# (`python -m mmscratch.tasks.captioning.hard_attention --steps 400`, seed 0).
 #
 # Read hard maps with care. What a word needs may have reached the state at an earlier look; nothing forces the
 # model to look *again* when it says it. Readers of the paper's code were puzzled by this long before you.
@@ -376,7 +376,7 @@ plt.show()
 # is none of its business. On captions of two objects it raised its own figure (2.8 to 3.0, greedy) while **fewer**
 # captions were true (55 % before, 44 % after). A captioner does what its reward says, and not what was meant.
 #
-# `python -m mmscratch.tasks.self_critical` measures this with more scenes and two objects a caption (the figures
+# `python -m mmscratch.tasks.captioning.self_critical` measures this with more scenes and two objects a caption (the figures
 # above are its seed 0), beside a control that goes on learning from words for as many steps.
 #
 # ## Exercises

@@ -19,12 +19,12 @@ from mmscratch import ops
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.models import hard_captioner, self_critical
 from mmscratch.models.hard_captioner import HardAttentionCaptioner
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.caption_model import describe
-from mmscratch.tasks.caption_samples import make_reward
-from mmscratch.tasks.caption_settings import CaptionSettings
-from mmscratch.tasks.hard_attention import figures_of, train_attention
-from mmscratch.tasks.self_critical import SelfCriticalSettings, go_on, rewarded
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.captioning.hard_attention import figures_of, train_attention
+from mmscratch.tasks.captioning.model import describe
+from mmscratch.tasks.captioning.samples import make_reward
+from mmscratch.tasks.captioning.self_critical import SelfCriticalSettings, go_on, rewarded
+from mmscratch.tasks.captioning.settings import CaptionSettings
 
 mm.kernels.use("reference")  # the floor in plain NumPy: nothing to compile
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -244,7 +244,7 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# 上排是软注意力，下排是硬注意力：一个词一个方格。从图里可以看出硬注意力在这里为什么领先：它认定一个物体，就说这一个；软注意力把三个混在一起，说出了第四个。这只是一个种子、一次短训练，算不上规律。描述两个物体时，目光必须在句子中途移开，训练 400 步之后硬注意力反而落后：成立的描述占 15 %（用期望时 22 %），软注意力 27 %（`python -m mmscratch.tasks.hard_attention --steps 400`，种子 0）。
+# 上排是软注意力，下排是硬注意力：一个词一个方格。从图里可以看出硬注意力在这里为什么领先：它认定一个物体，就说这一个；软注意力把三个混在一起，说出了第四个。这只是一个种子、一次短训练，算不上规律。描述两个物体时，目光必须在句子中途移开，训练 400 步之后硬注意力反而落后：成立的描述占 15 %（用期望时 22 %），软注意力 27 %（`python -m mmscratch.tasks.captioning.hard_attention --steps 400`，种子 0）。
 #
 # 读硬注意力的图要小心。一个词所需要的信息，也许在更早的一眼里就已进入状态；没有什么迫使模型在说到它的时候*再看*一次。很久以前，读那篇论文代码的人就为此困惑过。
 #
@@ -335,7 +335,7 @@ plt.show()
 # %% [markdown]
 # 每种训练都提高了它付钱买的东西。**付钱买的是什么，正是这一课的要点。** 真假奖励用最省事的办法让描述成立：不说颜色。"一个大圆"几乎从不会错，五六句这样的话就应付了所有图片，CIDEr-D 则跌去一半以上。CIDEr-D 为与参考描述共有的词付钱，所以保住了颜色；它偏爱大多数参考描述共用的那种开头，至于句子成立不成立，不关它的事。在描述两个物体的任务上，它把自己的分数提高了（贪心从 2.8 到 3.0），成立的描述却 **变少** 了（此前 55 %，此后 44 %）。描述模型做的是奖励所说的，而不是我们心里想的。
 #
-# `python -m mmscratch.tasks.self_critical` 用更多的场景、每句两个物体来测量这一点（上面的数字是它的种子 0），并有一个对照：用同样的步数继续从文字学习。
+# `python -m mmscratch.tasks.captioning.self_critical` 用更多的场景、每句两个物体来测量这一点（上面的数字是它的种子 0），并有一个对照：用同样的步数继续从文字学习。
 #
 # ## 练习
 #

@@ -25,12 +25,12 @@ from mmscratch.models.text_towers import RecurrentTower
 from mmscratch.models.two_towers import TwoTowers
 from mmscratch.random import Generator
 from mmscratch.representations.image import VGG, grid_features
-from mmscratch.tasks.caption_data import load_scenes
-from mmscratch.tasks.retrieval import learn
-from mmscratch.tasks.retrieval_data import gallery
-from mmscratch.tasks.retrieval_judge import truth_matrix
-from mmscratch.tasks.retrieval_model import Retriever, make_senses
-from mmscratch.tasks.retrieval_settings import RetrievalSettings
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.retrieval.data import gallery
+from mmscratch.tasks.retrieval.judge import truth_matrix
+from mmscratch.tasks.retrieval.model import Retriever, make_senses
+from mmscratch.tasks.retrieval.settings import RetrievalSettings
+from mmscratch.tasks.retrieval.task import learn
 from mmscratch.tensor import Tensor
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})

@@ -26,8 +26,8 @@ from mmscratch.models.fusion.bilinear import MLB, MUTAN, circular_convolution, c
 from mmscratch.models.fusion.film import FiLM
 from mmscratch.models.vqa_joint import JointEmbedding
 from mmscratch.random import Generator
-from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, words_of
-from mmscratch.tasks.vqa_judge import answers_of, judge
+from mmscratch.tasks.vqa.data import Asked, Prior, VQABatches, words_of
+from mmscratch.tasks.vqa.judge import answers_of, judge
 from mmscratch.tensor import Tensor
 from mmscratch.train import fit
 
@@ -547,4 +547,4 @@ checks.left_out(left_out)
 # * Question-only and shuffled pictures stand beside every score.
 # * The official accuracy: 0, .3, .6, .9, 1. Soft scores teach it.
 #
-# Read on in `mmscratch/models/`: `vqa_joint`, `fusion/bilinear`, `film_network`; and `tasks/vqa_judge`. Lesson 15 lets the question choose *where* to look.
+# Read on in `mmscratch/models/`: `vqa_joint`, `fusion/bilinear`, `film_network`; and `tasks/vqa/judge`. Lesson 15 lets the question choose *where* to look.

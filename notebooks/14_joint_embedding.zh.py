@@ -24,8 +24,8 @@ from mmscratch.models.fusion.bilinear import MLB, MUTAN, circular_convolution, c
 from mmscratch.models.fusion.film import FiLM
 from mmscratch.models.vqa_joint import JointEmbedding
 from mmscratch.random import Generator
-from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, words_of
-from mmscratch.tasks.vqa_judge import answers_of, judge
+from mmscratch.tasks.vqa.data import Asked, Prior, VQABatches, words_of
+from mmscratch.tasks.vqa.judge import answers_of, judge
 from mmscratch.tensor import Tensor
 from mmscratch.train import fit
 
@@ -528,4 +528,4 @@ checks.left_out(left_out)
 # * 每个分数旁边都要有只看问题和打乱图像这两个对照。
 # * 官方准确率：0，.3，.6，.9，1。软分数教的正是它。
 #
-# 接着读 `mmscratch/models/` 里的 `vqa_joint`、`fusion/bilinear`、`film_network`，以及 `tasks/vqa_judge`。第 15 课让问题来选择看 *哪里*。
+# 接着读 `mmscratch/models/` 里的 `vqa_joint`、`fusion/bilinear`、`film_network`，以及 `tasks/vqa/judge`。第 15 课让问题来选择看 *哪里*。

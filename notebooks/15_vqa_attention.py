@@ -30,7 +30,7 @@ from mmscratch.models.vqa_joint import JointEmbedding
 from mmscratch.models.vqa_questions import QuestionBatch
 from mmscratch.random import Generator
 from mmscratch.tasks.figures import attention_grid
-from mmscratch.tasks.vqa_data import Asked, Prior, words_of
+from mmscratch.tasks.vqa.data import Asked, Prior, words_of
 from mmscratch.tensor import Tensor
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -553,4 +553,4 @@ checks.word_by_region(word_by_region)
 # * That an architecture can is one thing, that training finds it another: with relations it was luck, until somebody said where to look.
 # * Maps are scored, beside chance. New combinations are tested apart.
 #
-# Read on in `mmscratch/models/`: `vqa_attention`, `vqa_coattention`, `relation_network`; and `tasks/vqa_attention`.
+# Read on in `mmscratch/models/`: `vqa_attention`, `vqa_coattention`, `relation_network`; and `tasks/vqa/attention`.

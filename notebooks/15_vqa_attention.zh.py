@@ -28,7 +28,7 @@ from mmscratch.models.vqa_joint import JointEmbedding
 from mmscratch.models.vqa_questions import QuestionBatch
 from mmscratch.random import Generator
 from mmscratch.tasks.figures import attention_grid
-from mmscratch.tasks.vqa_data import Asked, Prior, words_of
+from mmscratch.tasks.vqa.data import Asked, Prior, words_of
 from mmscratch.tensor import Tensor
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -536,4 +536,4 @@ checks.word_by_region(word_by_region)
 # * 结构能做到是一回事，训练能找到是另一回事：对关系来说全凭运气，直到有人说出该看哪里。
 # * 注意力图要打分，与随机水平并列。新的组合单独测试。
 #
-# 接着读 `mmscratch/models/` 里的 `vqa_attention`、`vqa_coattention`、`relation_network`，以及 `tasks/vqa_attention`。
+# 接着读 `mmscratch/models/` 里的 `vqa_attention`、`vqa_coattention`、`relation_network`，以及 `tasks/vqa/attention`。

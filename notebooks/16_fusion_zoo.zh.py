@@ -19,8 +19,8 @@ from mmscratch.models.fusion.blending import blending_weights, overfitting_to_ge
 from mmscratch.models.fusion.low_rank import LowRankFusion
 from mmscratch.models.fusion.tensor_fusion import TensorFusion
 from mmscratch.random import Generator
-from mmscratch.tasks.fusion_table import controls, judge
-from mmscratch.tasks.fusion_training import FusionSettings, split_of, train
+from mmscratch.tasks.fusion.table import controls, judge
+from mmscratch.tasks.fusion.training import FusionSettings, split_of, train
 from mmscratch.tensor import Tensor
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})

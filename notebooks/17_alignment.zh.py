@@ -26,8 +26,8 @@ from mmscratch.alignment import (
 from mmscratch.data import scenes
 from mmscratch.data.scenes import COLOURS
 from mmscratch.metrics.alignment import alignment_scores, best_threshold, pointing
-from mmscratch.tasks.alignment_sound import costs, load_sounds
-from mmscratch.tasks.alignment_words import WORD_METHODS, load_words
+from mmscratch.tasks.alignment.sound import costs, load_sounds
+from mmscratch.tasks.alignment.words import WORD_METHODS, load_words
 from mmscratch.tensor import Tensor
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})

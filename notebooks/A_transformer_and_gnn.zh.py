@@ -22,9 +22,9 @@ from mmscratch.models.transformer_captioner import TransformerCaptioner
 from mmscratch.nn.graph import normalized_adjacency
 from mmscratch.optim import AdamW, OneCycleLR
 from mmscratch.random import Generator
-from mmscratch.tasks.attributes import SceneBatches, judge, targets_of
-from mmscratch.tasks.caption_data import load_scenes
-from mmscratch.tasks.trends_graphs import figures_of, propagate, train
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.image.attributes import SceneBatches, judge, targets_of
+from mmscratch.tasks.trends.graphs import figures_of, propagate, train
 from mmscratch.tensor import Tensor
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -396,4 +396,4 @@ checks.graph_gradients(graph_gradients)
 # * GCN 的梯度是再一次传播；GAT 的结点收到三封信。
 # * $\hat A^k X \to u_1u_1^{\mathsf T}X$：深度使所有结点成为一个。残差使它们分开。
 #
-# 继续读 `mmscratch/nn/graph.py`、`representations/image/vit.py`、`models/scene_vit.py`、`explain/rollout.py`、`tasks/trends_table.py`。
+# 继续读 `mmscratch/nn/graph.py`、`representations/image/vit.py`、`models/scene_vit.py`、`explain/rollout.py`、`tasks/trends/table.py`。

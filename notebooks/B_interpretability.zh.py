@@ -28,9 +28,9 @@ from mmscratch.models.retrieval_losses import build_loss
 from mmscratch.models.scene_cnn import SceneCNN, load_pretrained
 from mmscratch.optim import Adam
 from mmscratch.random import Generator
-from mmscratch.tasks.caption_data import load_scenes
-from mmscratch.tasks.explain_table import ask_for_objects, judge, maps_of, named_score
-from mmscratch.tasks.scarcity import features_of, jitter, mean_precision, names_in
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.explain.scarcity import features_of, jitter, mean_precision, names_in
+from mmscratch.tasks.explain.table import ask_for_objects, judge, maps_of, named_score
 from mmscratch.tensor import Tensor
 
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -436,4 +436,4 @@ checks.fair_shares(fair_shares)
 # * Shapley 精确地分给各模态；分的是什么，要说清楚。
 # * 迁移从别处取来标注；模态间隙只缩小到损失所要求的程度。
 #
-# 继续读 `mmscratch/explain/`、`tasks/explain_table.py`、`tasks/scarcity.py`、`tasks/explain_gap.py`。
+# 继续读 `mmscratch/explain/`、`tasks/explain/table.py`、`tasks/explain/scarcity.py`、`tasks/explain/gap.py`。

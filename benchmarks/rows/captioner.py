@@ -11,10 +11,10 @@ import numpy as np
 
 from mmscratch import Generator, optim
 from mmscratch.data.vocabulary import Vocabulary
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.caption_model import PictureCaptioner
-from mmscratch.tasks.caption_settings import CaptionSettings
-from mmscratch.tasks.captioning import CaptionLoader
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.captioning.model import PictureCaptioner
+from mmscratch.tasks.captioning.settings import CaptionSettings
+from mmscratch.tasks.captioning.task import CaptionLoader
 from mmscratch.train import fit
 
 from ..case import Case, Row

@@ -11,9 +11,9 @@ import numpy as np
 
 from mmscratch import Tensor, optim
 from mmscratch.data.vocabulary import Vocabulary
-from mmscratch.tasks.vqa_data import Asked, VQABatches, known_answers, load, words_of
-from mmscratch.tasks.vqa_model import make_model
-from mmscratch.tasks.vqa_settings import VQASettings
+from mmscratch.tasks.vqa.data import Asked, VQABatches, known_answers, load, words_of
+from mmscratch.tasks.vqa.model import make_model
+from mmscratch.tasks.vqa.settings import VQASettings
 from mmscratch.train import fit
 
 from ..case import Case, Row

@@ -66,7 +66,7 @@ def _data_scenes(args):
 
 
 def _features(args):
-    from ..tasks.extract import extract, files_of
+    from ..tasks.features.extract import extract, files_of
 
     given = args.preset, args.kind, args.rate, args.weights
     if args.distributed:
@@ -77,7 +77,7 @@ def _features(args):
 
 def _features_distributed(args, given):
     from ..distributed import connect
-    from ..tasks.sharded_features import extract_sharded
+    from ..tasks.features.sharded import extract_sharded
 
     with connect(args.distributed) as comm:
         features = extract_sharded(comm, args.sense, args.files, *given)

@@ -88,7 +88,7 @@ def add(command):
 
 def _demo(args):
     print("mmscratch demo: learning to caption pictures of an exact little world", flush=True)
-    from ..tasks import demo
+    from ..tasks.captioning import demo
 
     return demo.run(args.out, seed=args.seed)
 
@@ -154,7 +154,7 @@ def _evaluate(args):
 
 
 def _predict(args):
-    from ..tasks import captioning
+    from ..tasks.captioning import task as captioning
     from ..tasks.run import Run, RunError, write_json
 
     run = Run.open(args.folder)
@@ -168,8 +168,8 @@ def _predict(args):
 
 
 def _ask(args):
-    from ..tasks import vqa
     from ..tasks.run import Run, write_json
+    from ..tasks.vqa import task as vqa
 
     found = vqa.ask(Run.open(args.folder), args.image, args.question)
     for row in found:

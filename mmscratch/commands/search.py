@@ -45,14 +45,14 @@ def add(command):
 
 
 def _search_build(args):
-    from ..tasks.search import build
+    from ..tasks.search.folder import build
 
     found = build(args.folder, args.model, args.out, args.method, force=args.force, progress=not args.quiet)
     print(f"{args.out}: {len(found.names):,} pictures, {args.method}, vectors of {found.index.dimension}")
 
 
 def _search_query(args):
-    from ..tasks.search import query
+    from ..tasks.search.folder import query
 
     found = query(
         args.index, text=args.text, image=args.image, like=args.like, but=args.but, run=args.model, k=args.k,

@@ -6,13 +6,13 @@ import importlib
 __all__ = ["TABLES", "add"]
 
 TABLES = {
-    "alignment": ("alignment_table", "aligners of words, sounds and objects, by alignment error rate"),
-    "applications": ("applications_table", "recommendation, try-on, medical …: methods beside their oracles"),
-    "explain": ("explain_table", "explanations of the scene network beside the true masks"),
-    "fusion": ("fusion_table", "which fusion learns which kind of world: methods × regimes × seeds"),
+    "alignment": ("alignment.table", "aligners of words, sounds and objects, by alignment error rate"),
+    "applications": ("applications.table", "recommendation, try-on, medical …: methods beside their oracles"),
+    "explain": ("explain.table", "explanations of the scene network beside the true masks"),
+    "fusion": ("fusion.table", "which fusion learns which kind of world: methods × regimes × seeds"),
     "rumour": ("rumour.table", "posts with a picture, a text and a tree of replies: cells × models"),
     "sentiment": ("sentiment.table", "moods of posts, digits seen and heard, rated texts (--of)"),
-    "trends": ("trends_table", "Transformers beside CNN and LSTM, graph networks and over-smoothing"),
+    "trends": ("trends.table", "Transformers beside CNN and LSTM, graph networks and over-smoothing"),
 }
 """Name → (module of ``tasks`` with a ``main``, what it shows). Options go on to that module."""
 

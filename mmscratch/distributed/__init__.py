@@ -8,7 +8,7 @@
 Work is cut into a number of shards that does not depend on the number of ranks (``shards``); a shard's result
 does not depend on who computes it; what the shards give is joined in the order of the shards (``tree``). So
 the result is the same to the bit on 1, 2, 3 or 100 ranks. Read ``communicator`` first; ``mpi`` is the engine,
-``threads`` its stand-in for tests. ``train.parallel``, ``search.sharded`` and ``tasks.sharded_features`` are
+``threads`` its stand-in for tests. ``train.parallel``, ``search.sharded`` and ``tasks.features.sharded`` are
 built on it; docs/distributed.md has the recipes.
 """
 

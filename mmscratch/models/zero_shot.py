@@ -32,7 +32,7 @@ class ZeroShotClassifier:
     Errors     ValueError for fewer than two classes, a class without prompts, or rows of another width
     Source     Radford et al., 2021, §3.1.2; averaging in the space of vectors: §3.1.4
 
-    encode_texts    list of str → rows (N, E), as a ``tasks.retrieval_model.Retrieval`` has it
+    encode_texts    list of str → rows (N, E), as a ``tasks.retrieval.model.Retrieval`` has it
     """
 
     def __init__(self, encode_texts, prompts_of_class):

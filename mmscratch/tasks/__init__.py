@@ -10,16 +10,16 @@ def _module(name):
 
 
 TASKS = {
-    "attributes": _module("attributes"),
-    "bert": _module("pretraining"),
-    "caption": _module("captioning"),
-    "detection": _module("detection"),
-    "digits": _module("digits"),
-    "mnist": _module("mnist"),
-    "retrieval": _module("retrieval"),
-    "self-critical": _module("self_critical_run"),
+    "attributes": _module("image.attributes"),
+    "bert": _module("text.pretraining"),
+    "caption": _module("captioning.task"),
+    "detection": _module("image.detection"),
+    "digits": _module("audio.digits"),
+    "mnist": _module("image.mnist"),
+    "retrieval": _module("retrieval.task"),
+    "self-critical": _module("captioning.self_critical_run"),
     "sentiment": _module("sentiment.text"),
-    "vqa": _module("vqa"),
+    "vqa": _module("vqa.task"),
 }
 """Task name → a function that imports its module, which has ``train`` and ``evaluate``."""
 

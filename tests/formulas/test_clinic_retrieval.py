@@ -23,7 +23,7 @@ from mmscratch.models.text_towers import RecurrentTower
 from mmscratch.models.two_towers import TwoTowers
 from mmscratch.random import Generator
 from mmscratch.representations.image import VGG, grid_features
-from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.captioning.data import load_scenes
 from mmscratch.tensor import Tensor
 
 GOLDENS = pathlib.Path(__file__).resolve().parents[1] / "goldens"

@@ -6,7 +6,7 @@ import pytest
 from mmscratch.data.communities import make_communities
 from mmscratch.metrics import dirichlet_energy, smoothing
 from mmscratch.nn.graph import normalized_adjacency
-from mmscratch.tasks.trends_graphs import propagate
+from mmscratch.tasks.trends.graphs import propagate
 from mmscratch.tensor import Tensor
 
 GRAPH = make_communities(nodes=60, told=5, seed=2)

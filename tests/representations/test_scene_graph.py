@@ -6,7 +6,7 @@ import pytest
 from mmscratch.data import scenes
 from mmscratch.data.scenes import relations
 from mmscratch.representations.image import SceneGraphEncoder, SceneGraphs, scene_graphs
-from mmscratch.tasks.neighbours import graph_data, measure
+from mmscratch.tasks.image.neighbours import graph_data, measure
 
 SCENES = [scenes.sample_scene(seed) for seed in (12, 3, 40)]
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from mmscratch.__main__ import main
 from mmscratch.data import scenes
-from mmscratch.tasks import alignment_table as table
-from mmscratch.tasks.alignment_sound import SOUND_METHODS, load_sounds, uncovered
-from mmscratch.tasks.alignment_words import WORD_METHODS, load_words, word_links
+from mmscratch.tasks.alignment import table
+from mmscratch.tasks.alignment.sound import SOUND_METHODS, load_sounds, uncovered
+from mmscratch.tasks.alignment.words import WORD_METHODS, load_words, word_links
 
 QUICK_WORDS = [name for name in WORD_METHODS if "SCAN" not in name and name != "fragments"]
 QUICK_SOUNDS = [name for name in SOUND_METHODS if "CTC" not in name]
@@ -103,7 +103,8 @@ def test_ctc_learns_when_colours_sound():
 
 
 def test_the_command(monkeypatch, tmp_path, capsys):
-    from mmscratch.tasks import alignment_sound, alignment_words
+    from mmscratch.tasks.alignment import sound as alignment_sound
+    from mmscratch.tasks.alignment import words as alignment_words
 
     few = {n: WORD_METHODS[n] for n in ("uniform (chance)", "IBM-1")}
     monkeypatch.setattr(alignment_words, "WORD_METHODS", few)

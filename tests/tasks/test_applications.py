@@ -9,7 +9,6 @@ from PIL import Image
 from mmscratch.__main__ import main
 from mmscratch.data.applications.shop import make_shop
 from mmscratch.metrics.tied_ranks import ndcg_at
-from mmscratch.tasks import applications_table
 from mmscratch.tasks.applications import (
     APPLICATIONS,
     application,
@@ -20,6 +19,7 @@ from mmscratch.tasks.applications import (
     recommendation,
     tryon,
 )
+from mmscratch.tasks.applications import table as applications_table
 from mmscratch.tasks.applications.content import judge as judge_views
 from mmscratch.tasks.applications.content import title_counts
 

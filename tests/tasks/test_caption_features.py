@@ -10,8 +10,8 @@ from mmscratch.__main__ import main
 from mmscratch.data.captions import ImageFiles
 from mmscratch.random import Generator
 from mmscratch.representations.image import ResNet, grid_features
-from mmscratch.tasks import caption_features
-from mmscratch.tasks.caption_features import stored_features
+from mmscratch.tasks.features import grids as caption_features
+from mmscratch.tasks.features.grids import stored_features
 from mmscratch.tasks.run import RunError
 
 WORDS = {"red": (220, 30, 30), "green": (30, 180, 40), "blue": (40, 60, 220)}

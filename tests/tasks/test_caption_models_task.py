@@ -10,10 +10,10 @@ from mmscratch.__main__ import main
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.models.caption_models import CAPTION_MODELS
 from mmscratch.random import Generator
-from mmscratch.tasks.caption_data import load_scenes
-from mmscratch.tasks.caption_model import PictureCaptioner, load_model
-from mmscratch.tasks.caption_settings import CaptionSettings
-from mmscratch.tasks.captioning import CaptionLoader
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.captioning.model import PictureCaptioner, load_model
+from mmscratch.tasks.captioning.settings import CaptionSettings
+from mmscratch.tasks.captioning.task import CaptionLoader
 from mmscratch.tasks.run import Run
 from mmscratch.train import read_journal
 
@@ -136,7 +136,7 @@ def test_self_critical_training_goes_on_from_a_run_of_words(tmp_path, capsys):
 @pytest.mark.slow
 def test_the_table_trains_once_judges_and_draws(tmp_path, capsys):
     """Two rows of one seed; asked again, nothing is trained anew and the figures are the same."""
-    from mmscratch.tasks import caption_table
+    from mmscratch.tasks.captioning import table as caption_table
 
     picture, figures = tmp_path / "looked.png", tmp_path / "figures.json"
     data = "scenes:train=16,val=8,test=8,level=2"

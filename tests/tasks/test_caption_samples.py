@@ -7,12 +7,13 @@ from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.metrics.cider import DocumentFrequency, cider_d_per_image
 from mmscratch.models.hard_captioner import HardAttentionCaptioner
 from mmscratch.random import Generator
-from mmscratch.tasks import caption_samples, hard_attention, self_critical
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.caption_model import PictureCaptioner
-from mmscratch.tasks.caption_samples import CiderReward, TruthReward, make_reward, self_critical_loss
-from mmscratch.tasks.caption_settings import CaptionSettings
-from mmscratch.tasks.captioning import CaptionLoader, learn
+from mmscratch.tasks.captioning import hard_attention, self_critical
+from mmscratch.tasks.captioning import samples as caption_samples
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.captioning.model import PictureCaptioner
+from mmscratch.tasks.captioning.samples import CiderReward, TruthReward, make_reward, self_critical_loss
+from mmscratch.tasks.captioning.settings import CaptionSettings
+from mmscratch.tasks.captioning.task import CaptionLoader, learn
 from mmscratch.tensor import Tensor
 
 SPEC = "scenes:train=80,val=24,test=24,level=1,lang=en"

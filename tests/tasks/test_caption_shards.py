@@ -6,10 +6,10 @@ import pytest
 from mmscratch import kernels
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.random import Generator
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.caption_model import PictureCaptioner
-from mmscratch.tasks.caption_settings import CaptionSettings
-from mmscratch.tasks.captioning import CaptionLoader, CaptionShard
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.captioning.model import PictureCaptioner
+from mmscratch.tasks.captioning.settings import CaptionSettings
+from mmscratch.tasks.captioning.task import CaptionLoader, CaptionShard
 
 DATA = "scenes:train=12,val=2,test=2,level=2,references=2"
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmscratch.data import scenes
-from mmscratch.tasks import clips as task
+from mmscratch.tasks.video import clips as task
 
 
 class Told:

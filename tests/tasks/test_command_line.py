@@ -117,8 +117,8 @@ def test_export_then_train_on_the_export(tmp_path):
 
 def weights(run):
     """sha256 of the last checkpoint's arrays."""
-    from mmscratch.tasks.caption_model import PictureCaptioner, load_vocabulary
-    from mmscratch.tasks.caption_settings import CaptionSettings
+    from mmscratch.tasks.captioning.model import PictureCaptioner, load_vocabulary
+    from mmscratch.tasks.captioning.settings import CaptionSettings
     from mmscratch.tasks.run import Run
     from mmscratch.train import digest, load_checkpoint
 

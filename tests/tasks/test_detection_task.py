@@ -9,8 +9,8 @@ import pytest
 from mmscratch.__main__ import main
 from mmscratch.data import scenes
 from mmscratch.representations.image.detector import WEIGHTS, Detections, load_detector
-from mmscratch.tasks import detection
-from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.image import detection
 from mmscratch.tasks.run import Run
 
 SMALL = "scenes:train=64,val=24,test=24,heldout_pairs=0,positions=all"

@@ -7,7 +7,7 @@ import pytest
 
 from mmscratch.data.audio import write_wav
 from mmscratch.data.fsdd import SpokenDigits, load_fsdd
-from mmscratch.tasks import digit_folds, digits
+from mmscratch.tasks.audio import digit_folds, digits
 from mmscratch.tasks.run import RunError
 
 FSDD = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "fsdd" / "recordings.zip"

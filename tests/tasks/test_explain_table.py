@@ -9,9 +9,9 @@ from mmscratch.__main__ import main
 from mmscratch.data import scenes
 from mmscratch.explain import integrated_gradients
 from mmscratch.models.scene_cnn import load_pretrained
-from mmscratch.tasks import explain_table
-from mmscratch.tasks.caption_data import load_scenes
-from mmscratch.tasks.explain_figure import explain_figure
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.explain import table as explain_table
+from mmscratch.tasks.explain.figure import explain_figure
 from mmscratch.tensor import Tensor
 
 DATA = "scenes:train=0,val=0,test=12,count=3-4,heldout_pairs=0,positions=all"
@@ -101,7 +101,7 @@ def test_the_command(tmp_path, capsys, monkeypatch):
 
 
 def test_the_figure(tmp_path, asked, monkeypatch):
-    from mmscratch.tasks import explain_figure as module
+    from mmscratch.tasks.explain import figure as module
 
     monkeypatch.setattr(module, "METHODS", QUICK)
     path = explain_figure(tmp_path / "explain.png", asked, 1)

@@ -15,7 +15,7 @@ from mmscratch.representations.image import ResNet
 from mmscratch.representations.image import grid_features as image_grid
 from mmscratch.representations.text import TFIDF, BagOfWords
 from mmscratch.representations.video import grid_features
-from mmscratch.tasks.extract import PRESETS
+from mmscratch.tasks.features.extract import PRESETS
 
 LINES = ["a red circle", "a blue circle and a red square", "中文 也 行"]
 

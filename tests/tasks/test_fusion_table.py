@@ -8,9 +8,9 @@ from PIL import Image
 
 from mmscratch.__main__ import main
 from mmscratch.data.regimes import REGIMES
-from mmscratch.tasks import fusion_table
-from mmscratch.tasks.fusion_table import controls, judge, table
-from mmscratch.tasks.fusion_training import FusionSettings, split_of, train
+from mmscratch.tasks.fusion import table as fusion_table
+from mmscratch.tasks.fusion.table import controls, judge, table
+from mmscratch.tasks.fusion.training import FusionSettings, split_of, train
 
 QUICK = FusionSettings(train=120, held=120, test=240, steps=60, batch_size=60, noise=0.1, dropout=0.0)
 

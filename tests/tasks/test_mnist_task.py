@@ -8,7 +8,7 @@ import pytest
 from scipy.ndimage import affine_transform
 
 from mmscratch.__main__ import main
-from mmscratch.tasks import mnist
+from mmscratch.tasks.image import mnist
 
 REAL = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "mnist"
 TINY = ["epochs=2", "width=4", "batch_size=16"]

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mmscratch.tasks import next_sentence
-from mmscratch.tasks.next_sentence import Patterns, coarse, pattern, right
+from mmscratch.tasks.text import next_sentence
+from mmscratch.tasks.text.next_sentence import Patterns, coarse, pattern, right
 
 
 def test_patterns_forget_names_and_words_of_form():

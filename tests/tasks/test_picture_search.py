@@ -11,9 +11,10 @@ from mmscratch.__main__ import main
 from mmscratch.data import scenes
 from mmscratch.data.errors import DataError
 from mmscratch.data.picture_folder import find_pictures
-from mmscratch.tasks import composed, composed_table, search
-from mmscratch.tasks.picture_index import PictureIndex, fingerprint, index_settings
 from mmscratch.tasks.run import RunError
+from mmscratch.tasks.search import composed, composed_table
+from mmscratch.tasks.search import folder as search
+from mmscratch.tasks.search.index import PictureIndex, fingerprint, index_settings
 
 COLOURS = {c: np.round(255 * np.array(v)).astype(np.uint8) for c, v in scenes.colour_rgb.items()}
 NAMES = list(COLOURS)

@@ -6,8 +6,8 @@ import shutil
 import pytest
 
 from mmscratch.models.scene_cnn import WEIGHTS, SceneCNN, load_pretrained, select_regions
-from mmscratch.tasks.attributes import judge
-from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.image.attributes import judge
 
 RECIPE = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
 

@@ -11,9 +11,9 @@ from mmscratch.data.tokenizers import WordPiece
 from mmscratch.representations.text import SentenceEncoder
 from mmscratch.representations.text.masking import MARKS, draw_pairs, join_pairs, mask_tokens
 from mmscratch.representations.text.scene_bert import SCENE_BERT, load_scene_bert
-from mmscratch.tasks import pretraining
-from mmscratch.tasks.pretraining import BertSettings, PairBatches, controls, judge, train, vocabulary
 from mmscratch.tasks.run import Run, RunError
+from mmscratch.tasks.text import pretraining
+from mmscratch.tasks.text.pretraining import BertSettings, PairBatches, controls, judge, train, vocabulary
 
 WORDS = [f"w{i}" for i in range(50)]
 TOKENIZER = WordPiece([*MARKS, *WORDS])

@@ -9,13 +9,13 @@ import pytest
 from mmscratch.data import scenes
 from mmscratch.data.vocabulary import Vocabulary
 from mmscratch.random import Generator
-from mmscratch.tasks import retrieval
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.retrieval_attention import attention_figures, cells_of
-from mmscratch.tasks.retrieval_data import gallery
-from mmscratch.tasks.retrieval_model import load_model, make_model, make_senses
-from mmscratch.tasks.retrieval_relations import relation_figures
-from mmscratch.tasks.retrieval_settings import RetrievalSettings
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.retrieval import task as retrieval
+from mmscratch.tasks.retrieval.attention import attention_figures, cells_of
+from mmscratch.tasks.retrieval.data import gallery
+from mmscratch.tasks.retrieval.model import load_model, make_model, make_senses
+from mmscratch.tasks.retrieval.relations import relation_figures
+from mmscratch.tasks.retrieval.settings import RetrievalSettings
 from mmscratch.tasks.run import RunError
 from mmscratch.tensor import Tensor
 

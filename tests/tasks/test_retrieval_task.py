@@ -11,12 +11,13 @@ from mmscratch.__main__ import main
 from mmscratch.data import scenes
 from mmscratch.models.retrieval_losses import InfoNCE
 from mmscratch.models.zero_shot import ZeroShotClassifier, prompts
-from mmscratch.tasks import retrieval, zero_shot
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.retrieval_data import PairBatches, gallery
-from mmscratch.tasks.retrieval_judge import order_matrix
-from mmscratch.tasks.retrieval_model import load_model
-from mmscratch.tasks.retrieval_settings import RetrievalSettings
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.image import zero_shot
+from mmscratch.tasks.retrieval import task as retrieval
+from mmscratch.tasks.retrieval.data import PairBatches, gallery
+from mmscratch.tasks.retrieval.judge import order_matrix
+from mmscratch.tasks.retrieval.model import load_model
+from mmscratch.tasks.retrieval.settings import RetrievalSettings
 from mmscratch.tasks.run import Run, RunError
 from mmscratch.train import digest, read_journal
 
@@ -152,7 +153,7 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(tmp_path, monke
 
 
 def test_the_hardest_negative_takes_over_step_by_step(tmp_path, monkeypatch):
-    from mmscratch.tasks.retrieval_model import Retriever
+    from mmscratch.tasks.retrieval.model import Retriever
 
     shares, loss_of = [], Retriever.loss_of
     monkeypatch.setattr(
@@ -320,7 +321,8 @@ def test_zero_shot_command_and_names(run, capsys):
 def test_figures_and_table(run, tmp_path, capsys):
     from PIL import Image
 
-    from mmscratch.tasks import retrieval_figures, retrieval_table
+    from mmscratch.tasks.retrieval import figures as retrieval_figures
+    from mmscratch.tasks.retrieval import table as retrieval_table
 
     told = tmp_path / "gap.json"
     assert retrieval_figures.main([str(run), "--out", str(tmp_path), "--json", str(told)]) == 0

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from mmscratch.tasks import shapeworld_matching as task
+from mmscratch.tasks.retrieval import shapeworld_matching as task
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "data" / "shapeworld"
 

@@ -8,11 +8,11 @@ from mmscratch.__main__ import main
 from mmscratch.data.errors import DataError
 from mmscratch.distributed import SERIAL, DistributedError, run_threads
 from mmscratch.representations.features import Features
-from mmscratch.tasks import sharded_features
-from mmscratch.tasks.caption_data import load_split
-from mmscratch.tasks.extract import extract, files_of
+from mmscratch.tasks.captioning.data import load_split
+from mmscratch.tasks.features import sharded as sharded_features
+from mmscratch.tasks.features.extract import extract, files_of
+from mmscratch.tasks.features.sharded import extract_sharded
 from mmscratch.tasks.run import RunError
-from mmscratch.tasks.sharded_features import extract_sharded
 
 
 @pytest.fixture(scope="module")

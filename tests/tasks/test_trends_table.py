@@ -11,8 +11,13 @@ from mmscratch.explain import cost
 from mmscratch.models.caption_models import build_captioner
 from mmscratch.models.scene_cnn import load_pretrained
 from mmscratch.random import Generator
-from mmscratch.tasks import explain_cost, explain_gap, explain_table, scarcity, trends_graphs, trends_table
-from mmscratch.tasks.caption_data import load_scenes
+from mmscratch.tasks.captioning.data import load_scenes
+from mmscratch.tasks.explain import cost as explain_cost
+from mmscratch.tasks.explain import gap as explain_gap
+from mmscratch.tasks.explain import scarcity
+from mmscratch.tasks.explain import table as explain_table
+from mmscratch.tasks.trends import graphs as trends_graphs
+from mmscratch.tasks.trends import table as trends_table
 from mmscratch.tensor import Tensor
 
 PICTURES = "scenes:train=40,val=0,test=30,count=3-4,heldout_pairs=0,positions=all"

@@ -10,11 +10,11 @@ from mmscratch.__main__ import main
 from mmscratch.data.scene_questions import load_scene_questions
 from mmscratch.data.scenes import mask_grid, render
 from mmscratch.data.vocabulary import Vocabulary
-from mmscratch.tasks import vqa_attention
 from mmscratch.tasks.run import Run
-from mmscratch.tasks.vqa_attention import attention_figures, maps_of, question_figure
-from mmscratch.tasks.vqa_data import Asked, words_of
-from mmscratch.tasks.vqa_model import attention_loss, noun_cells
+from mmscratch.tasks.vqa import attention as vqa_attention
+from mmscratch.tasks.vqa.attention import attention_figures, maps_of, question_figure
+from mmscratch.tasks.vqa.data import Asked, words_of
+from mmscratch.tasks.vqa.model import attention_loss, noun_cells
 from mmscratch.tensor import Tensor
 
 DATA = "scenes:questions=120"

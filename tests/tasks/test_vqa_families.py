@@ -13,11 +13,12 @@ from mmscratch.models.vqa_joint import JointEmbedding, PictureCNN
 from mmscratch.models.vqa_questions import QUESTIONS, QuestionBatch
 from mmscratch.models.vqa_regions import PictureCells
 from mmscratch.random import Generator
-from mmscratch.tasks import vqa_features, vqa_table
 from mmscratch.tasks.run import RunError
-from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, load
-from mmscratch.tasks.vqa_families import blind, by_family, claims, draw_families, family_table
-from mmscratch.tasks.vqa_settings import VQASettings
+from mmscratch.tasks.vqa import features as vqa_features
+from mmscratch.tasks.vqa import table as vqa_table
+from mmscratch.tasks.vqa.data import Asked, Prior, VQABatches, load
+from mmscratch.tasks.vqa.families import blind, by_family, claims, draw_families, family_table
+from mmscratch.tasks.vqa.settings import VQASettings
 from mmscratch.tensor import Tensor
 
 DATA = "scenes:questions=60"

@@ -11,11 +11,11 @@ from mmscratch.data.scenes.program_tokens import program_tokens
 from mmscratch.data.scenes.questions import make_question
 from mmscratch.data.scenes.render import render
 from mmscratch.data.vocabulary import Vocabulary
-from mmscratch.tasks import vqa
 from mmscratch.tasks.run import RunError
-from mmscratch.tasks.vqa_data import Asked, load
-from mmscratch.tasks.vqa_features import detected_rows
-from mmscratch.tasks.vqa_program import ProgramBatches
+from mmscratch.tasks.vqa import task as vqa
+from mmscratch.tasks.vqa.data import Asked, load
+from mmscratch.tasks.vqa.features import detected_rows
+from mmscratch.tasks.vqa.program import ProgramBatches
 
 DATA = "scenes:questions=240"
 

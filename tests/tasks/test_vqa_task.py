@@ -9,10 +9,11 @@ from PIL import Image
 
 from mmscratch.__main__ import main
 from mmscratch.data.vocabulary import Vocabulary
-from mmscratch.tasks import vqa, vqa_table
 from mmscratch.tasks.run import Run, RunError
-from mmscratch.tasks.vqa_data import Asked, Prior, VQABatches, load, shifted
-from mmscratch.tasks.vqa_judge import warnings
+from mmscratch.tasks.vqa import table as vqa_table
+from mmscratch.tasks.vqa import task as vqa
+from mmscratch.tasks.vqa.data import Asked, Prior, VQABatches, load, shifted
+from mmscratch.tasks.vqa.judge import warnings
 
 REAL = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "easy_vqa"
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220)}

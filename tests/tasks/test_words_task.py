@@ -7,7 +7,7 @@ import pytest
 
 from mmscratch.data import DataError
 from mmscratch.representations.text import WordVectors
-from mmscratch.tasks import words
+from mmscratch.tasks.text import words
 
 
 def test_the_command(tmp_path, capsys):

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from ...data.applications import garments
-from ..caption_table import summarise
+from ..captioning.table import summarise
 from . import application, tryon
 
 __all__ = ["overview", "try_on"]

@@ -17,7 +17,7 @@ from ...models.applications.readers import PairReader, SeriesEncoder, WordEncode
 from ...models.fusion.modality_dropout import modality_dropout
 from ...random import Generator
 from ...tensor import tensor
-from ..caption_judge import derangement
+from ..captioning.judge import derangement
 from ..run import check_settings
 from .learning import learn, right
 

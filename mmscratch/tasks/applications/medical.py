@@ -27,7 +27,7 @@ from ...metrics.attention import attention_scores
 from ...models.applications.readers import PairReader, ScanEncoder, WordEncoder, word_ids
 from ...random import Generator
 from ...tensor import Tensor, tensor
-from ..caption_judge import derangement
+from ..captioning.judge import derangement
 from ..run import check_settings
 from .learning import learn, right
 

@@ -19,7 +19,7 @@ import numpy as np
 from ...data.applications.molecules import ATOMS, fingerprint, make_molecules
 from ...models.applications.readers import GraphEncoder, PairReader, WordEncoder, word_ids
 from ...random import Generator
-from ..caption_judge import derangement
+from ..captioning.judge import derangement
 from ..run import check_settings
 from .learning import learn, right
 

@@ -31,8 +31,8 @@ from ...optim import Adam
 from ...random import Generator
 from ...representations.text import BagOfWords
 from ...tensor import tensor
-from ..caption_judge import derangement
-from ..caption_table import summarise
+from ..captioning.judge import derangement
+from ..captioning.table import summarise
 from ..run import RunError, check_settings, settings_from, write_json
 
 __all__ = ["ROWS", "RumourSettings", "judge", "load", "main", "table", "train"]

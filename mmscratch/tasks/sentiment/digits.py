@@ -29,8 +29,8 @@ from ...models.fusion.modality_dropout import modality_dropout
 from ...optim import Adam
 from ...random import Generator
 from ...tensor import tensor
-from ..caption_table import summarise
-from ..digits import pictures
+from ..audio.digits import pictures
+from ..captioning.table import summarise
 from ..run import RunError, check_settings, settings_from
 
 __all__ = ["DIGIT_METHODS", "LABELS", "PairSettings", "digits_table", "pairs", "run_digits"]

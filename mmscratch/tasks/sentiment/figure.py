@@ -8,7 +8,7 @@ import numpy as np
 
 from ...data.files import write_whole
 from ...data.moods import MODALITIES, make_moods
-from ..caption_table import summarise
+from ..captioning.table import summarise
 
 __all__ = ["sentiment_figure"]
 

@@ -33,7 +33,7 @@ from ...optim import Adam
 from ...random import Generator
 from ...representations.audio import log_mel, preset
 from ...tensor import tensor
-from ..caption_table import summarise
+from ..captioning.table import summarise
 from ..run import RunError, check_settings, settings_from, write_json
 from .figure import sentiment_figure
 

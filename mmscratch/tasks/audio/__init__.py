@@ -1,0 +1,1 @@
+"""Sound: spoken digits of speakers who were never heard."""

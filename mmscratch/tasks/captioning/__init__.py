@@ -1,0 +1,1 @@
+"""Image captioning: soft and hard attention, self-critical training, the judges, the demo."""

@@ -1,0 +1,1 @@
+"""Interpretability: explanations beside the true masks, the modality gap, scarce labels, costs."""

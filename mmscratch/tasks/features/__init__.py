@@ -1,0 +1,1 @@
+"""Files and pictures to features: ``mmscratch features``, and what captioners and retrieval keep on disk."""

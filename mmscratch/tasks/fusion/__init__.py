@@ -1,0 +1,1 @@
+"""Fusion: which method learns which kind of world."""

@@ -1,0 +1,1 @@
+"""Pictures alone: attributes, detection, scene graphs, handwritten digits; zero-shot classification."""

@@ -1,0 +1,1 @@
+"""Cross-modal retrieval: pictures, captions and sounds that find each other; captions true or false."""

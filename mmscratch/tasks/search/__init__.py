@@ -1,0 +1,1 @@
+"""Searching a folder of pictures, by composed queries too: ``mmscratch search``."""

@@ -1,0 +1,1 @@
+"""Text alone: word vectors, and BERT pretrained on what is said of scenes."""

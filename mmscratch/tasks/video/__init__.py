@@ -1,0 +1,1 @@
+"""Clips: which nets see the arrow of time?"""

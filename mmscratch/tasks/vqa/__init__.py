@@ -1,0 +1,1 @@
+"""Visual question answering: data, models, judges, and tables by family of question."""
