@@ -126,14 +126,15 @@ def test_every_method_finds_by_text_and_by_picture(method, folder, run, tmp_path
 
 
 @pytest.mark.parametrize("ranks", [2, 3, 8])
-def test_many_ranks_build_the_same_bytes(ranks, folder, index, run, tmp_path, monkeypatch):
+def test_many_ranks_build_the_same_bytes(ranks, folder, run, tmp_path, monkeypatch):
     """12 pictures in 6 blocks of 2: also on more ranks than there are blocks."""
     monkeypatch.setattr(picture_index, "BATCH", 2)
-    out = tmp_path / "many"
+    alone, out = tmp_path / "alone", tmp_path / "many"
+    search.build(folder, run, alone, progress=False)
     built = run_threads(ranks, lambda comm: search.build(folder, run, out, comm=comm, progress=False))
     assert len(built[0].names) == 12 and built[1:] == [None] * (ranks - 1)
     assert {p.name: p.read_bytes() for p in out.iterdir()} == {
-        p.name: p.read_bytes() for p in index.iterdir()
+        p.name: p.read_bytes() for p in alone.iterdir()
     }
 
 
