@@ -69,7 +69,11 @@ def run(args):
     if args.saved:
         return saved(args, rows, store.load())
     if args.device == "cuda" and place.gpu() is None:
-        raise ValueError("--device cuda: no NVIDIA GPU can be used here, nothing was measured")
+        raise ValueError("--device cuda: no NVIDIA GPU can be used here, nothing was measured; "
+                         "where there is one: pip install 'mmscratch[cuda]'")  # fmt: skip
+    told = place.missing()
+    if told:
+        print(f"benchmarks: {told}", file=sys.stderr)
     return measured(args, rows)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from mmscratch import kernels
 from mmscratch.tensor import Tensor, tensor
 
-__all__ = ["LIBRARIES", "Place", "as_array", "backward_step", "gpu", "threads"]
+__all__ = ["LIBRARIES", "Place", "as_array", "backward_step", "gpu", "missing", "threads"]
 
 ALWAYS = ("torch", "faiss")
 """Libraries that are set up before anything is timed."""
@@ -43,6 +43,12 @@ def gpu():
     except Exception:  # no driver, no device, no toolkit: each has an error of its own
         return None
     return name.decode() if isinstance(name, bytes) else str(name)
+
+
+def missing():
+    """One line about the libraries that are not installed and how to get them, or None."""
+    names = [name for name in LIBRARIES if importlib.util.find_spec(name) is None]
+    return f"without {', '.join(names)}: pip install 'mmscratch[oracle]' brings them" if names else None
 
 
 class Place:

@@ -1,6 +1,7 @@
 """The command line: ``mmscratch`` or ``python -m mmscratch``."""
 
 import argparse
+import logging
 import sys
 
 __all__ = ["main"]
@@ -13,6 +14,7 @@ def main(arguments=None):
     if not hasattr(args, "run"):
         parser.print_help()
         return 0
+    logging.getLogger("matplotlib").addFilter(_not_twice)
     try:
         return args.run(args) or 0
     except KeyboardInterrupt as e:
@@ -25,6 +27,11 @@ def main(arguments=None):
         if not getattr(e, "told", False):  # by another rank
             print(f"mmscratch: {_one_line(e)}", file=sys.stderr)
         return 2
+
+
+def _not_twice(record):
+    """Of a home that cannot be written Matplotlib tells twice; the second line says what to do about it."""
+    return not str(record.msg).startswith("mkdir -p failed")
 
 
 def _is_users(error):

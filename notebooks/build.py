@@ -18,9 +18,13 @@ import pathlib
 import re
 import sys
 
-import jupytext
-import nbformat
 import numpy as np
+
+try:
+    import jupytext
+    import nbformat
+except ImportError as error:
+    raise SystemExit(f"build.py: {error}: pip install 'mmscratch[lessons]'") from None
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 SOLUTION = re.compile(r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION\n?", re.M | re.S)

@@ -24,6 +24,9 @@ def add(command):
     p.add_argument("--method", choices=["exact", "lsh", "ivfpq", "hnsw"], default="exact")
     p.add_argument("--force", action="store_true", help="replace the index that is there")
     p.add_argument("--quiet", action="store_true", help="no progress bar")
+    p.add_argument(
+        "--distributed", choices=["mpi", "serial"], help="pictures shared out among the processes of mpiexec"
+    )
     p.set_defaults(run=_search_build)
 
     p = what.add_parser(
@@ -45,10 +48,23 @@ def add(command):
 
 
 def _search_build(args):
-    from ..tasks.search.folder import build
+    from ..distributed import connect
 
-    found = build(args.folder, args.model, args.out, args.method, force=args.force, progress=not args.quiet)
-    print(f"{args.out}: {len(found.names):,} pictures, {args.method}, vectors of {found.index.dimension}")
+    with connect(args.distributed or "serial") as comm:
+        from ..tasks.search.folder import build
+
+        found = build(
+            args.folder,
+            args.model,
+            args.out,
+            args.method,
+            comm=comm,
+            force=args.force,
+            progress=not args.quiet,
+        )
+        if found is not None:
+            size = found.index.dimension
+            print(f"{args.out}: {len(found.names):,} pictures, {args.method}, vectors of {size}")
 
 
 def _search_query(args):

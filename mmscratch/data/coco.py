@@ -126,14 +126,15 @@ def load_karpathy(
         captions.append(texts)
         names.append(field(image, "filename", str, path, where))
         ids.append(image.get("cocoid", image.get("imgid", names[-1])))
+        if not isinstance(ids[-1], int | str):
+            raise DataError(path, f"{where}: cocoid or imgid must be a number or text, is {ids[-1]!r}"[:200])
         home = image.get("filepath")
         if isinstance(home, str) and home:
             inside(folder, home, path)
             homes += [h for h in (f"images/{home}", home) if h not in homes]
     if not wanted <= available:
-        raise ValueError(
-            f"load_karpathy: split: expected one of {', '.join(sorted(available))}, got {split!r}"
-        )
+        known = ", ".join(sorted(available)[:10]) or "none, for the file has no picture"
+        raise DataError(path, f"split: expected one of {known}, got {split!r}")
     if len(set(ids)) != len(ids):
         raise DataError(path, "has two pictures with the same id")
     paths = image_paths(

@@ -16,6 +16,8 @@ __all__ = ["connect"]
 MISSING = (
     "--distributed mpi needs mpi4py and an MPI: pip install mpi4py mpich (or pip install 'mmscratch[mpi]')"
 )
+GRACE = 5
+"""Seconds that the rank which failed has to tell of it and to end the job."""
 
 
 def connect(name="mpi"):
@@ -63,6 +65,8 @@ class _MPI(Communicator):
         """Tell the error of this rank, and end the job."""
         if isinstance(error, SystemExit) and not error.code:
             return
+        if getattr(error, "told", False):  # by the rank whose error it is: let it, for it has the traceback
+            time.sleep(GRACE)
         lines = "".join(traceback.format_exception(error))
         print(f"rank {self.rank} of {self.size} ends the job:\n{lines}", end="", file=sys.stderr, flush=True)
         self.abort(1)

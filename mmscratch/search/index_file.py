@@ -29,7 +29,18 @@ def write_index(path, head, arrays):
 
     head = json.dumps({"format": FORMAT, **head})
     arrays = {n: np.ascontiguousarray(a) for n, a in arrays.items()}
-    write_whole(path, save(arrays, {KEY: head, SEAL: seal(head, arrays)}))
+    write_whole(path, _in_order(save(arrays, {KEY: head, SEAL: seal(head, arrays)})))
+
+
+def _in_order(data):
+    """The same file with the header's own keys sorted; safetensors writes them in a random order."""
+    data, size = bytearray(data), int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # arrays begin at a multiple of 8
+    data[: 8 + size] = len(text).to_bytes(8, "little") + text
+    return data
 
 
 def seal(head, arrays):

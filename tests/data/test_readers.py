@@ -178,6 +178,24 @@ def test_flickr8k(tmp_path, text):
     assert load_flickr8k(tmp_path, "dev").ids == data.ids
 
 
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [([], "one of none, for the file has no picture, got 'train'"), ([{"split": "val"}], "one of val, got")],
+)
+def test_karpathy_without_the_split_is_a_fault_of_the_file(images, said, tmp_path):
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": images}))
+    with pytest.raises(DataError, match=said):
+        load_karpathy(tmp_path / "dataset_coco.json")
+
+
+@pytest.mark.parametrize("number", [[1], {"a": 1}, None, 1.5])
+def test_karpathy_with_an_id_that_is_none(number, tmp_path):
+    image = {"split": "train", "sentences": [{"raw": "x"}], "filename": "1.png", "cocoid": number}
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": [image]}))
+    with pytest.raises(DataError, match="cocoid or imgid must be a number or text"):
+        load_karpathy(tmp_path / "dataset_coco.json")
+
+
 def test_flickr8k_from_a_karpathy_file(tmp_path):
     karpathy(tmp_path, "flickr8k")
     assert load_flickr8k(tmp_path, "test").name == "flickr8k"

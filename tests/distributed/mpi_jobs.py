@@ -8,6 +8,7 @@ import numpy as np
 from mmscratch import kernels
 from mmscratch.distributed import connect
 from mmscratch.search import ShardedIndex, clustered
+from mmscratch.tasks.search.index import PictureIndex
 
 
 def talk(comm):
@@ -54,6 +55,18 @@ def search(comm):
         score, ids = index.search(queries, 5)
         if comm.rank == 0:
             print(method, score.tobytes().hex()[:64], (ids * np.arange(5)).sum())
+
+
+def index_fails(comm):
+    """The last rank's model has a fault: all pictures of a folder are to be encoded."""
+
+    class Model:
+        def encode_pictures(self, pictures):
+            if comm.rank == comm.size - 1:
+                raise KeyError("the reason")
+            return np.ones((len(pictures), 4), np.float32)
+
+    PictureIndex.build(sys.argv[3], Model(), "run", comm=comm)
 
 
 if __name__ == "__main__":

@@ -113,6 +113,63 @@ def test_features_of_a_folder(tmp_path):
 
 
 @pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """150 pictures: blocks of 64, 64 and 22, shared out among ranks."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for i in range(150):
+        pixels = np.random.default_rng(i).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{i:03d}.png", compress_level=1)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def retrieval(tmp_path_factory):
+    """A run of two towers, hardly trained."""
+    run = tmp_path_factory.mktemp("retrieval") / "run"
+    few = ["--quiet", "--set", "steps=2", "batch_size=8", "validate_every=2"]
+    assert (
+        main(["train", "retrieval", "--data", "scenes:train=30,val=8,test=8", "--out", str(run), *few]) == 0
+    )
+    return run
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_an_index_of_pictures_is_the_same_bytes(pictures, retrieval, tmp_path):
+    for method, many in (("exact", (1, 2, 3)), ("hnsw", (2,))):
+        build = ["search", "build", pictures, "--model", retrieval, "--method", method]
+        alone = tmp_path / f"{method}-alone"
+        assert main([*map(str, build), "--out", str(alone), "--quiet"]) == 0
+        for ranks in many:
+            out = tmp_path / f"{method}-{ranks}"
+            code, said, error = mpi(ranks, "-m", "mmscratch", *build, "--out", out, "--distributed", "mpi")
+            assert code == 0, error
+            assert said.count("150 pictures") == 1
+            assert sorted(p.name for p in out.iterdir()) == ["pictures.index", "pictures.json"]
+            for file in out.iterdir():
+                assert file.read_bytes() == (alone / file.name).read_bytes()
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_a_bad_picture_of_one_rank_is_one_line_and_no_index(pictures, retrieval, tmp_path):
+    folder = tmp_path / "pictures"
+    shutil.copytree(pictures, folder)
+    (folder / "149.png").write_bytes(b"no picture")
+    build = ["search", "build", folder, "--model", retrieval, "--quiet", "--distributed", "mpi"]
+    code, _, error = mpi(2, "-m", "mmscratch", *build, "--out", tmp_path / "index")
+    assert code == 2 and error.count("149.png") == 1 and "Traceback" not in error
+    assert not (tmp_path / "index").exists()
+
+
+@pytest.mark.slow
+@needs_mpi
+def test_a_fault_in_one_ranks_encoding_ends_the_job_with_its_traceback(pictures):
+    code, _, error = mpi(3, JOBS, "index_fails", "mpi", pictures)
+    assert code != 0 and "rank 2 of 3 ends the job" in error and "encode_pictures" in error
+
+
+@pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """The sha256 of the captioner that one rank trains."""
     code, out, error = mpi(

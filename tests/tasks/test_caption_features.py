@@ -69,6 +69,17 @@ def test_features_are_computed_once_and_anew_when_something_changed(weights, fli
     assert len(calls) == 2 and len(list(kept.iterdir())) == 2
 
 
+def test_where_nothing_can_be_kept_they_are_in_memory(weights, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MMSCRATCH_FEATURES_DIR", str(tmp_path / "file" / "features"))
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 40, 56, 3), dtype=np.uint8)
+    found = stored_features("resnet18", weights, pictures)
+    network = caption_features.load_network("resnet18", weights)
+    np.testing.assert_array_equal(found, grid_features(network, list(pictures)).values)
+    (told,) = capsys.readouterr().err.splitlines()
+    assert "features are kept in memory only" in told and "MMSCRATCH_FEATURES_DIR" in told
+
+
 def test_nothing_is_kept_of_a_set_that_cannot_be_read(weights, tmp_path, kept):
     (tmp_path / "bad.png").write_bytes(b"no picture")
     with pytest.raises(ValueError, match=r"bad\.png"):

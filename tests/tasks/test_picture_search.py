@@ -11,9 +11,11 @@ from mmscratch.__main__ import main
 from mmscratch.data import scenes
 from mmscratch.data.errors import DataError
 from mmscratch.data.picture_folder import find_pictures
+from mmscratch.distributed import DistributedError, run_threads
 from mmscratch.tasks.run import RunError
 from mmscratch.tasks.search import composed, composed_table
 from mmscratch.tasks.search import folder as search
+from mmscratch.tasks.search import index as picture_index
 from mmscratch.tasks.search.index import PictureIndex, fingerprint, index_settings
 
 COLOURS = {c: np.round(255 * np.array(v)).astype(np.uint8) for c, v in scenes.colour_rgb.items()}
@@ -123,6 +125,34 @@ def test_every_method_finds_by_text_and_by_picture(method, folder, run, tmp_path
     assert found[0]["rank"] == 1 and found[0]["score"] == pytest.approx(1, abs=1e-4)
     assert Image.open(sheet).size[0] > 500
     assert set(ask(out, image=folder / "blue.png", k=2)) == {"blue.png", "sub/blue.png"}
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 8])
+def test_many_ranks_build_the_same_bytes(ranks, folder, run, tmp_path, monkeypatch):
+    """12 pictures in 6 blocks of 2: also on more ranks than there are blocks."""
+    monkeypatch.setattr(picture_index, "BATCH", 2)
+    alone, out = tmp_path / "alone", tmp_path / "many"
+    search.build(folder, run, alone, progress=False)
+    built = run_threads(ranks, lambda comm: search.build(folder, run, out, comm=comm, progress=False))
+    assert len(built[0].names) == 12 and built[1:] == [None] * (ranks - 1)
+    assert {p.name: p.read_bytes() for p in out.iterdir()} == {
+        p.name: p.read_bytes() for p in alone.iterdir()
+    }
+
+
+def test_a_bad_picture_is_an_error_of_all_ranks(folder, run, tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_index, "BATCH", 2)
+    (folder / "sub" / "yellow.png").write_bytes(b"no picture")
+
+    def go(comm):
+        try:
+            search.build(folder, run, tmp_path / "many", comm=comm, progress=False)
+        except (DataError, DistributedError) as error:
+            return type(error).__name__, "yellow.png" in str(error), error.told
+
+    *others, last = run_threads(3, go)
+    assert others == [("DistributedError", True, True)] * 2 and last == ("DataError", True, False)
+    assert not (tmp_path / "many").exists()
 
 
 def test_like_this_but_green(index, folder, capsys, tmp_path):

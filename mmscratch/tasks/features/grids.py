@@ -8,6 +8,7 @@ what went into it: the network, its weights' sha256, and of every picture the pa
 import hashlib
 import os
 import pathlib
+import sys
 
 import numpy as np
 
@@ -70,25 +71,38 @@ def picture_features(name, network, pictures):
 def stored_features(name, weights, pictures, *, progress=False):
     """The features of a set of pictures: (N, 49, D) float32, an array on disk that is read as needed.
 
-    Computed unless they are kept already; the file is written under another name and moved into place.
+    Computed unless they are kept already; the file is written under another name and moved into place. Where
+    their folder cannot be written they are in memory only, and one line says so.
     pictures    an ``ImageFiles``, or uint8 (N, H, W, 3)
     Errors      RunError for weights that are no file; DataError naming a picture that cannot be read
     """
     path = features_folder() / f"{name}-{_key(weights, pictures)[:32]}.npy"
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.path.exists(path):
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
+        network = load_network(name, weights)
+        shape = len(pictures), CELLS, NETWORKS[name][3]
         try:
-            _compute(part, name, load_network(name, weights), pictures, progress)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.touch()
+        except OSError as error:
+            told = f"{path.parent} cannot be written ({error.strerror}); MMSCRATCH_FEATURES_DIR names another"
+            print(f"mmscratch: features are kept in memory only: {told}", file=sys.stderr)
+            kept = np.empty(shape, np.float32)
+            _compute(kept, name, network, pictures, progress)
+            return kept
+        try:
+            kept = np.lib.format.open_memmap(part, mode="w+", dtype=np.float32, shape=shape)
+            _compute(kept, name, network, pictures, progress)
+            kept.flush()
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
     return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
 
-def _compute(path, name, network, pictures, progress):
+def _compute(kept, name, network, pictures, progress):
+    """Fill ``kept`` (N, 49, D), some pictures at a time."""
     n = len(pictures)
-    kept = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(n, CELLS, NETWORKS[name][3]))
     for start in progress_bar(range(0, n, BATCH), f"{name} features", show=progress):
         some = range(start, min(start + BATCH, n))
         if isinstance(pictures, ImageFiles):
@@ -96,7 +110,6 @@ def _compute(path, name, network, pictures, progress):
         else:
             batch = [pictures[i] for i in some]
         kept[start : some.stop] = picture_features(name, network, batch)
-    kept.flush()
 
 
 def _key(weights, pictures):

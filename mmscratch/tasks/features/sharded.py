@@ -11,7 +11,7 @@ from ...representations.features import Features
 from ..run import RunError
 from .extract import extract, files_of
 
-__all__ = ["BLOCK", "extract_sharded"]
+__all__ = ["BLOCK", "extract_sharded", "rows_to_first"]
 
 BLOCK = 16
 """Files that are read and computed at a time."""
@@ -47,12 +47,15 @@ def extract_sharded(comm, sense, paths, *given):
         values[here], mask[here] = part.values, part.mask
         place += len(part)
     items = [sum(shape[0] for shape, _ in shapes[a:b]) for a, b in bounds(len(blocks), comm.size)]
-    values, mask = (_to_first(comm, x, items) for x in (values, mask))
+    values, mask = (rows_to_first(comm, x, items) for x in (values, mask))
     return Features(values, mask.astype(bool)) if comm.rank == 0 else None
 
 
-def _to_first(comm, array, items):
-    """All ranks' rows, in the order of the ranks, on rank 0."""
+def rows_to_first(comm, array, items):
+    """All ranks' rows, in the order of the ranks, on rank 0; none on the others.
+
+    Shapes     array (items[rank], …), of the same dtype on all ranks
+    """
     size, flat = int(np.prod(array.shape[1:])), array.reshape(-1)
     parts = [flat if q == 0 else flat[:0] for q in range(comm.size)]
     sizes = [count * size if comm.rank == 0 else 0 for count in items]

@@ -4,6 +4,7 @@ import pathlib
 
 from ...data.image import read_image
 from ...data.scenes import SIDE
+from ...distributed import SERIAL
 from ..retrieval.model import load_model
 from ..run import Run, RunError, write_json
 from .composed import Composer, changes
@@ -13,10 +14,15 @@ from .sheet import search_sheet
 __all__ = ["build", "query"]
 
 
-def build(folder, run, out, method="exact", *, force=False, progress=True):
-    """Encode the pictures of a folder by a trained retrieval run, index them, save it; → the PictureIndex."""
-    found = PictureIndex.build(folder, load_model(Run.open(run)), run, method, progress=progress)
-    found.save(out, force=force)
+def build(folder, run, out, method="exact", *, comm=SERIAL, force=False, progress=True):
+    """Encode the pictures of a folder by a trained retrieval run, index them, save it.
+
+    comm    the ranks that encode; rank 0 alone shows progress, indexes, and writes
+    → the PictureIndex, None on other ranks than rank 0
+    """
+    model = comm.together(lambda: load_model(Run.open(run)))
+    found = PictureIndex.build(folder, model, run, method, comm=comm, progress=progress and comm.rank == 0)
+    comm.first(lambda: found.save(out, force=force))
     return found
 
 

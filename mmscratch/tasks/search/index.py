@@ -20,15 +20,18 @@ from ...data.image import read_image
 from ...data.picture_folder import find_pictures
 from ...data.progress import progress_bar
 from ...data.scenes import SIDE
+from ...distributed import SERIAL, bounds, owned
 from ...search import load_index, make_index
 from ...train.checkpoint import digest
+from ..features.sharded import rows_to_first
 from ..run import RunError, write_json
 
 __all__ = ["Hit", "PictureIndex", "fingerprint", "index_settings", "read_pictures"]
 
 FORMAT = 1
 FILES = ("pictures.index", "pictures.json")
-BATCH = 256
+BATCH = 64
+"""Pictures that are read and encoded at a time: on many ranks, too, so that the bits are the same."""
 MAX_JSON = 1 << 30
 
 
@@ -67,19 +70,35 @@ class PictureIndex:
         self.index, self.model, self.run = index, model, run
 
     @classmethod
-    def build(cls, folder, model, run, method="exact", *, progress=False):
-        """All pictures of a folder, encoded. Errors: DataError naming a picture that cannot be read."""
-        folder = require_folder(folder)
-        found = find_pictures(folder)
-        vectors = []
-        with progress_bar(total=len(found), label="pictures", show=progress) as bar:
-            for first in range(0, len(found), BATCH):
-                part = found[first : first + BATCH]
-                vectors.append(model.encode_pictures(read_pictures([folder / p.name for p in part])))
-                bar.update(len(part))
-        vectors = np.concatenate(vectors)
-        settings = index_settings(method, len(vectors), vectors.shape[1])
-        index = make_index(method, vectors.shape[1], **settings).build(vectors)
+    def build(cls, folder, model, run, method="exact", *, comm=SERIAL, progress=False):
+        """All pictures of a folder, encoded: each rank of ``comm`` encodes some, and rank 0 indexes all.
+
+        Blocks of BATCH pictures are dealt out, and a block's vectors do not depend on who encodes it: the
+        index is the same to the bit on any number of ranks.
+        → the PictureIndex on rank 0, None on the others
+        Errors     DataError naming a picture that cannot be read, on all ranks
+        """
+        folder, found = comm.first(lambda: (require_folder(folder), find_pictures(folder)))
+        blocks = [found[i : i + BATCH] for i in range(0, len(found), BATCH)]
+        mine = [blocks[b] for b in owned(len(blocks), comm)]
+
+        def encode():
+            vectors = []
+            with progress_bar(total=sum(map(len, mine)), label="pictures", show=progress) as bar:
+                for part in mine:
+                    vectors.append(model.encode_pictures(read_pictures([folder / p.name for p in part])))
+                    bar.update(len(part))
+            return vectors
+
+        vectors = comm.together(encode)
+        told = comm.gather([(v.shape[1], v.dtype.str) for v in vectors])
+        size, dtype = next(t for rank in told for t in rank)
+        items = [sum(map(len, blocks[a:b])) for a, b in bounds(len(blocks), comm.size)]
+        vectors = rows_to_first(comm, np.concatenate([np.empty((0, size), dtype), *vectors]), items)
+
+        if comm.rank:
+            return None
+        index = make_index(method, size, **index_settings(method, len(vectors), size)).build(vectors)
         names, captions = [p.name for p in found], [list(p.captions) for p in found]
         return cls(folder.resolve(), names, captions, index, fingerprint(model), str(run))
 
