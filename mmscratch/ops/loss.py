@@ -40,6 +40,7 @@ def reduce_loss(op, loss, reduction):
 
 
 def check_reduction(op, reduction):
+    """ValueError in the name of ``op`` unless reduction is "mean", "sum" or "none"."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'{op}: reduction must be "mean", "sum" or "none", got {reduction!r}')
 
