@@ -1,6 +1,8 @@
 """All operations under one name: ``ops.softmax``. On arrays they give arrays, on tensors tensors.
 
-Each file holds one family; each rule is one function with its formula, forwards and backwards.
+Each file holds one family; each rule is one function with its formula, forwards and backwards. What is no
+tensor or array of numbers is refused with a TypeError that names operation and argument (``check.py``),
+before anything is computed; what else is refused is said in each docstring, under Errors.
 """
 
 from . import (

@@ -4,6 +4,7 @@ from .. import kernels
 from ..autograd import primitive
 from . import arithmetic, shape
 from .broadcast import floor_of, normalize_axis
+from .check import check_arrays, check_number
 from .comparison import greater
 from .elementary import as_float, neg
 
@@ -33,6 +34,7 @@ def relu6(x):
     Forward    y = min(max(x, 0), 6)
     Shapes     x (…) → y (…)
     """
+    check_arrays("relu6", x=x)
     return arithmetic.clip(x, min=0, max=6)
 
 
@@ -56,6 +58,7 @@ def log_sigmoid(x):
     Forward    y = log σ(x) = −softplus(−x)
     Shapes     x (…) → y (…)
     """
+    check_arrays("log_sigmoid", x=x)
     return neg(softplus(neg(x)))
 
 
@@ -139,6 +142,7 @@ def elu(x, *, alpha=1.0):
     Shapes     x (…) → y (…)
     """
     x = as_float("elu", x)
+    check_number("elu", "alpha", alpha)
     k = kernels.of(x)
     return k.map("elu", x, float(alpha)), lambda dy: k.map("elu_backward", dy, x, float(alpha))
 
@@ -152,6 +156,8 @@ def selu(x, *, alpha=1.6732632423543772, gamma=1.0507009873554805):
     Shapes     x (…) → y (…)
     """
     x = as_float("selu", x)
+    check_number("selu", "alpha", alpha)
+    check_number("selu", "gamma", gamma)
     k = kernels.of(x)
     return k.map("selu", x, float(alpha), float(gamma)), lambda dy: k.map(
         "selu_backward", dy, x, float(alpha), float(gamma)
@@ -164,6 +170,10 @@ def celu(x, *, alpha=1.0):
     Forward    y = x where x > 0, else α (e^(x/α) − 1)
     Shapes     x (…) → y (…)
     """
+    check_arrays("celu", x=x)
+    check_number("celu", "alpha", alpha)
+    if not alpha:
+        raise ValueError(f"celu: alpha must not be 0, got {alpha!r}")
     return arithmetic.mul(elu(arithmetic.div(x, float(alpha))), float(alpha))
 
 
@@ -176,6 +186,7 @@ def leaky_relu(x, *, negative_slope=0.01):
     Shapes     x (…) → y (…)
     """
     x = as_float("leaky_relu", x)
+    check_number("leaky_relu", "negative_slope", negative_slope)
     k = kernels.of(x)
     slope = float(negative_slope)
     return k.map("leaky_relu", x, slope), lambda dy: k.map("leaky_relu_backward", dy, x, slope)
@@ -188,6 +199,7 @@ def prelu(x, weight):
     Shapes     x (B, C, …), weight (C,) or (1,) → y (B, C, …)
     Errors     ValueError where weight is neither of one entry nor of one a channel
     """
+    check_arrays("prelu", x=x, weight=weight)
     if weight.ndim > 1 or (weight.size != 1 and (x.ndim < 2 or weight.shape[0] != x.shape[1])):
         raise ValueError(
             f"prelu: weight must have 1 entry or one for each channel (axis 1 of x), "
@@ -207,6 +219,8 @@ def hard_sigmoid(x, *, slope=1 / 6, offset=0.5):
     Shapes     x (…) → y (…)
     """
     x = as_float("hard_sigmoid", x)
+    check_number("hard_sigmoid", "slope", slope)
+    check_number("hard_sigmoid", "offset", offset)
     k = kernels.of(x)
     slope, offset = float(slope), float(offset)
     return k.map("hard_sigmoid", x, slope, offset), lambda dy: k.map(
@@ -220,6 +234,7 @@ def hard_swish(x):
     Forward    y = x · min(max(x/6 + ½, 0), 1)
     Shapes     x (…) → y (…)
     """
+    check_arrays("hard_swish", x=x)
     return arithmetic.mul(x, hard_sigmoid(x))
 
 
@@ -229,6 +244,9 @@ def hard_tanh(x, *, min=-1.0, max=1.0):
     Forward    y = min(max(x, min), max)
     Shapes     x (…) → y (…)
     """
+    check_arrays("hard_tanh", x=x)
+    check_number("hard_tanh", "min", min)
+    check_number("hard_tanh", "max", max)
     return arithmetic.clip(x, min=min, max=max)
 
 
@@ -251,6 +269,7 @@ def tanhshrink(x):
     Forward    y = x − tanh x
     Shapes     x (…) → y (…)
     """
+    check_arrays("tanhshrink", x=x)
     return arithmetic.sub(x, tanh(x))
 
 
@@ -260,6 +279,9 @@ def threshold(x, *, threshold=1.0, value=0.0):
     Forward    y = x where x > threshold, else value
     Shapes     x (…) → y (…)
     """
+    check_arrays("threshold", x=x)
+    check_number("threshold", "threshold", threshold)
+    check_number("threshold", "value", value)
     return arithmetic.where(greater(x, threshold), x, float(value))
 
 
@@ -270,6 +292,7 @@ def glu(x, *, axis=-1):
     Shapes     x (…) → y (…)
     Errors     ValueError where the axis has an odd size
     """
+    check_arrays("glu", x=x)
     axis = normalize_axis("glu", axis, x.ndim)
     if x.shape[axis] % 2:
         raise ValueError(f"glu: axis {axis} of x {tuple(x.shape)} must have an even size")

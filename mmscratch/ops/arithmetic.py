@@ -33,6 +33,8 @@ def sub(a, b):
     Errors     ValueError where the shapes do not broadcast
     """
     k, to_a, to_b = meet("sub", a, b)
+    if is_array(a) and is_array(b) and a.dtype.kind == b.dtype.kind == "b":
+        raise TypeError("sub: truth values have no difference, got bool and bool; use logical_xor")
 
     def db(dy):
         return to_b(k.map("neg", dy))
@@ -194,6 +196,8 @@ def clip(x, *, min=None, max=None):
         if not (bound is None or isinstance(bound, (int, float))):
             raise TypeError(f"clip: {name} must be a number or None, got {type(bound).__name__}; use maximum")
     k = floor_of("clip", x)
+    if x.dtype.kind == "b":
+        raise TypeError("clip: truth values cannot be held between numbers, got bool")
     if x.dtype.kind == "f":
         low, high = -math.inf if min is None else min, math.inf if max is None else max
     else:

@@ -7,9 +7,10 @@ import numpy as np
 from .. import kernels
 from ..autograd import primitive
 from . import arithmetic, comparison
-from .broadcast import reduce_to
+from .broadcast import broadcast_shapes, reduce_to
+from .check import check_arrays, check_number, check_optional
 from .constants import full_beside, raw
-from .linear import linear, matmul
+from .linear import Lead, linear, matmul
 from .shape import transpose
 from .softmax import softmax
 from .triangle import tril
@@ -30,7 +31,11 @@ def attention(query, key, value, mask=None, *, causal=False, scale=None):
     Note       mask: bool, True takes part; or float, added. causal: query i sees the keys j ≤ i. A query
                that sees no key gets probabilities and output 0. softmax subtracts the row's maximum first.
     """
+    check_arrays("attention", query=query, key=key, value=value)
+    check_optional("attention", mask=mask)
     _check(query, key, value, mask)
+    if scale is not None:
+        check_number("attention", "scale", scale)
     k = kernels.of(query)
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
     lead, rows, columns = tuple(query.shape[:-2]), query.shape[-2], key.shape[-2]
@@ -69,21 +74,32 @@ def _check(query, key, value, mask):
         )
     if not query.shape[:-2] == key.shape[:-2] == value.shape[:-2]:
         raise ValueError(f"attention: the leading axes must be equal, got {shapes}")
-    if query.shape[-1] != key.shape[-1] or query.shape[-1] == 0:
-        raise ValueError(f"attention: query and key must agree on their last axis, got {shapes}")
-    if key.shape[-2] != value.shape[-2]:
-        raise ValueError(f"attention: key and value must have one length (axis −2), got {shapes}")
+    _check_products("attention", query, key, value)
     if mask is None:
         return
-    full = (*query.shape[:-1], key.shape[-2])
-    if mask.ndim > len(full) or any(
-        a not in (1, b) for a, b in zip(mask.shape[::-1], full[::-1], strict=False)
-    ):
-        raise ValueError(f"attention: mask {tuple(mask.shape)} must broadcast to {full}; {shapes}")
+    _check_mask("attention", mask, (*query.shape[:-1], key.shape[-2]), shapes)
     if mask.dtype != bool and mask.dtype != query.dtype:
         raise TypeError(
             f"attention: mask must be bool (True takes part) or {query.dtype} (added), got {mask.dtype}"
         )
+
+
+def _check_mask(op, mask, full, shapes):
+    if mask.ndim > len(full) or any(
+        a not in (1, b) for a, b in zip(mask.shape[::-1], full[::-1], strict=False)
+    ):
+        raise ValueError(f"{op}: mask {tuple(mask.shape)} must broadcast to {full}; {shapes}")
+
+
+def _check_products(op, query, key, value):
+    """What both products need: Q Kᵀ a common last axis, P V a common length."""
+    shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise ValueError(f"{op}: expected (…, length, features) three times, got {shapes}")
+    if query.shape[-1] != key.shape[-1] or query.shape[-1] == 0:
+        raise ValueError(f"{op}: query and key must agree on their last axis, got {shapes}")
+    if key.shape[-2] != value.shape[-2]:
+        raise ValueError(f"{op}: key and value must have one length (axis −2), got {shapes}")
 
 
 def _fold(x):
@@ -120,6 +136,15 @@ def attention_twin(query, key, value, mask=None, *, causal=False, scale=None):
     Shapes     query (…, Lq, D), key (…, Lk, D), value (…, Lk, E), mask broadcasting to (…, Lq, Lk)
                → output (…, Lq, E), probability (…, Lq, Lk)
     """
+    check_arrays("attention_twin", query=query, key=key, value=value)
+    check_optional("attention_twin", mask=mask)
+    _check_products("attention_twin", query, key, value)
+    lead = broadcast_shapes("attention_twin", Lead(query), Lead(key), Lead(value))
+    if mask is not None:
+        full = (*lead, query.shape[-2], key.shape[-2])
+        _check_mask("attention_twin", mask, full, f"query {tuple(query.shape)}, key {tuple(key.shape)}")
+    if scale is not None:
+        check_number("attention_twin", "scale", scale)
     scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
     score = arithmetic.mul(matmul(query, transpose(key, axis0=-2, axis1=-1)), scale)
     visible = None
@@ -145,6 +170,40 @@ def additive_attention(query, key, value, w_query, w_key, weight, mask=None, bia
     Note       the projection of the keys does not depend on the query: decoders may make it once and give
                ``additive_scores`` the result
     """
+    check_arrays(
+        "additive_attention", query=query, key=key, value=value, w_query=w_query, w_key=w_key, weight=weight
+    )
+    check_optional("additive_attention", mask=mask, bias=bias)
+    shapes = ", ".join(
+        f"{name} {tuple(x.shape)}"
+        for name, x in zip(
+            ("query", "key", "value", "w_query", "w_key", "weight"),
+            (query, key, value, w_query, w_key, weight),
+            strict=True,
+        )
+    )
+    if min(query.ndim, key.ndim, value.ndim) < 2 or key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            f"additive_attention: expected (…, length, features) three times, key and value of one length, "
+            f"got {shapes}"
+        )
+    if (
+        (w_query.ndim, w_key.ndim, weight.ndim) != (2, 2, 1)
+        or (query.shape[-1], key.shape[-1]) != (w_query.shape[1], w_key.shape[1])
+        or not w_query.shape[0] == w_key.shape[0] == weight.shape[0]
+    ):
+        raise ValueError(
+            f"additive_attention: w_query, w_key and weight must be (A, D), (A, F) and (A,), got {shapes}"
+        )
+    lead = broadcast_shapes("additive_attention", Lead(query), Lead(key), Lead(value))
+    if bias is not None and tuple(bias.shape) != tuple(weight.shape):
+        raise ValueError(
+            f"additive_attention: bias must have shape {tuple(weight.shape)}, got {tuple(bias.shape)}"
+        )
+    if mask is not None:
+        if mask.dtype.kind != "b":
+            raise TypeError(f"additive_attention: mask must be bool (True takes part), got {mask.dtype}")
+        _check_mask("additive_attention", mask, (*lead, query.shape[-2], key.shape[-2]), shapes)
     score = additive_scores(linear(query, w_query, bias), linear(key, w_key), weight)
     probability = softmax(score, mask)
     return matmul(probability, value), probability
@@ -162,6 +221,9 @@ def additive_scores(projected_query, projected_key, weight):
     Errors     ValueError where the shapes do not fit
     Source     Bahdanau, Cho & Bengio, 2015, A.1.2
     """
+    check_arrays(
+        "additive_scores", projected_query=projected_query, projected_key=projected_key, weight=weight
+    )
     query, key, k = projected_query, projected_key, kernels.of(projected_query)
     _check_additive(query, key, weight)
     lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])

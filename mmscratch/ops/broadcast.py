@@ -4,10 +4,12 @@ The one place where a gradient is summed back to its input's shape.
 """
 
 import functools
+import operator
 
 from numpy import ndarray
 
 from .. import kernels
+from .check import NUMBERS, what_came
 
 __all__ = [
     "back_to",
@@ -29,10 +31,10 @@ def is_array(x):
 def floor_of(op, *operands):
     """The floor of the first operand that is an array; an error where none is."""
     for x in operands:
-        if hasattr(x, "dtype"):
+        if hasattr(x, "dtype") and x.dtype.kind in NUMBERS:
             return kernels.of(x)
     raise TypeError(
-        f"{op}: expected a tensor or an array, got {' and '.join(type(x).__name__ for x in operands)}; "
+        f"{op}: expected a tensor or an array of numbers, got {' and '.join(map(what_came, operands))}; "
         "wrap it with tensor(…)"
     )
 
@@ -42,8 +44,10 @@ def meet(op, a, b):
 
     An error names op and both shapes if they do not broadcast.
     """
-    if type(a) is ndarray and (
-        type(b) is float or (type(b) is ndarray and a.shape == b.shape and a.dtype == b.dtype)
+    if (
+        type(a) is ndarray
+        and a.dtype.kind in NUMBERS
+        and (type(b) is float or (type(b) is ndarray and a.shape == b.shape and a.dtype == b.dtype))
     ):
         return kernels.of(a), _as_it_is, _as_it_is  # the common cases should not pay for the others
     broadcast_shapes(op, a, b)
@@ -70,13 +74,13 @@ def broadcast_shapes(op, *operands):
     """The shape to which the operands broadcast (NumPy's rule), or an error that names op and all shapes."""
     shapes = []
     for x in operands:
-        if hasattr(x, "dtype"):
+        if hasattr(x, "dtype") and x.dtype.kind in NUMBERS:
             shapes.append(tuple(x.shape))
         elif isinstance(x, (int, float)):
             shapes.append(())
         else:
             raise TypeError(
-                f"{op}: expected tensors, arrays or numbers, got {type(x).__name__}; wrap it with tensor(…)"
+                f"{op}: expected tensors, arrays or numbers, got {what_came(x)}; wrap it with tensor(…)"
             )
     return _broadcast(op, tuple(shapes))
 
@@ -115,9 +119,10 @@ def reduce_to(dy, x):
 
 def normalize_axis(op, axis, ndim, name="axis"):
     """A non-negative axis of an array with ndim axes, or an error."""
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
-        raise TypeError(f"{op}: {name} must be an int, got {axis!r}")
-    axis = axis.__index__()
+    try:
+        axis = operator.index(axis if type(axis) is not bool else None)
+    except TypeError:
+        raise TypeError(f"{op}: {name} must be an int, got {axis!r}") from None
     if not -ndim <= axis < ndim:
         raise ValueError(f"{op}: {name} {axis} is out of range for an array with {ndim} axes")
     return axis + ndim if axis < 0 else axis

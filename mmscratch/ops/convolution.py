@@ -2,6 +2,7 @@
 
 from .. import kernels
 from ..autograd import primitive
+from .check import check_arrays, check_optional
 from .epilogue import before_activation, check_activation
 from .windows import floor_size, pairs_of, sizes_of, spatial_input
 
@@ -97,7 +98,7 @@ def conv_transpose3d(x, weight, bias=None, *, stride=1, padding=0, output_paddin
 def _conv(op, n, x, weight, bias, stride, padding, dilation, groups, activation):
     check_activation(op, activation)
     spatial = spatial_input(op, x, n)
-    stride, dilation, pads, extent = _options(op, n, weight, stride, padding, dilation)
+    stride, dilation, pads, extent = _options(op, n, x, weight, stride, padding, dilation)
     _check_groups(op, groups, weight, weight.shape[0], "weight's first axis")
     if x.shape[1] != weight.shape[1] * groups:
         raise ValueError(
@@ -123,7 +124,7 @@ def _conv(op, n, x, weight, bias, stride, padding, dilation, groups, activation)
 
 def _conv_transpose(op, n, x, weight, bias, stride, padding, output_padding, dilation, groups):
     spatial = spatial_input(op, x, n)
-    stride, dilation, pads, extent = _options(op, n, weight, stride, padding, dilation)
+    stride, dilation, pads, extent = _options(op, n, x, weight, stride, padding, dilation)
     extra = sizes_of(op, "output_padding", output_padding, n, least=0)
     if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
         raise ValueError(
@@ -158,7 +159,10 @@ def _conv_transpose(op, n, x, weight, bias, stride, padding, output_padding, dil
     return y, backward
 
 
-def _options(op, n, weight, stride, padding, dilation):
+def _options(op, n, x, weight, stride, padding, dilation):
+    check_arrays(op, weight=weight)
+    if x.dtype.kind != "f" or weight.dtype.kind != "f":
+        raise TypeError(f"{op}: expected floats, got x {x.dtype}, weight {weight.dtype}; use .to(dtype)")
     if weight.ndim != n + 2:
         raise ValueError(f"{op}: weight must have {n + 2} axes, got shape {tuple(weight.shape)}")
     stride = sizes_of(op, "stride", stride, n)
@@ -176,6 +180,7 @@ def _check_groups(op, groups, weight, channels, what):
 
 
 def _check_bias(op, bias, channels):
+    check_optional(op, bias=bias)
     if bias is not None and tuple(bias.shape) != (channels,):
         raise ValueError(f"{op}: bias must have shape ({channels},), got {tuple(bias.shape)}")
 

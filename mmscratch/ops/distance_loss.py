@@ -4,7 +4,8 @@
 """
 
 from . import arithmetic, comparison, elementary
-from .loss import reduce_loss, same_shape
+from .check import check_number
+from .loss import check_reduction, reduce_loss, same_shape
 from .reduction import sum as sum_of
 from .similarity import cosine_similarity
 
@@ -20,6 +21,7 @@ def mse_loss(prediction, target, *, reduction="mean"):
     Forward    ℓ = (x − t)²
     Shapes     prediction x (…), target t (…) → ℓ () or (…)
     """
+    check_reduction("mse_loss", reduction)
     same_shape("mse_loss", "prediction", prediction, "target", target)
     return reduce_loss("mse_loss", elementary.square(arithmetic.sub(prediction, target)), reduction)
 
@@ -30,6 +32,7 @@ def l1_loss(prediction, target, *, reduction="mean"):
     Forward    ℓ = |x − t|
     Shapes     prediction x (…), target t (…) → ℓ () or (…)
     """
+    check_reduction("l1_loss", reduction)
     same_shape("l1_loss", "prediction", prediction, "target", target)
     return reduce_loss("l1_loss", elementary.abs(arithmetic.sub(prediction, target)), reduction)
 
@@ -49,13 +52,16 @@ def smooth_l1_loss(prediction, target, *, beta=1.0, reduction="mean"):
     Forward    ℓ = e²/2β where |e| < β, else |e| − β/2, e = x − t; β = 0 is the absolute error
     Shapes     prediction x (…), target t (…) → ℓ () or (…)
     """
+    check_number("smooth_l1_loss", "beta", beta)
     if beta == 0:
         return l1_loss(prediction, target, reduction=reduction)
     return _huber("smooth_l1_loss", prediction, target, beta, 1.0 / beta, reduction)
 
 
 def _huber(op, prediction, target, delta, factor, reduction):
+    check_reduction(op, reduction)
     same_shape(op, "prediction", prediction, "target", target)
+    check_number(op, "the threshold", delta)
     if not delta > 0:
         raise ValueError(f"{op}: the threshold must be positive, got {delta}")
     size = elementary.abs(arithmetic.sub(prediction, target))
@@ -74,6 +80,8 @@ def kl_div(log_prediction, target, *, log_target=False, reduction="mean"):
     Note       "batchmean" divides the sum by the first axis, which is the divergence proper; "mean" is the
                mean over entries, as in PyTorch
     """
+    if reduction != "batchmean":
+        check_reduction("kl_div", reduction)
     same_shape("kl_div", "log_prediction", log_prediction, "target", target)
     if log_target:
         loss = arithmetic.mul(elementary.exp(target), arithmetic.sub(target, log_prediction))
@@ -92,6 +100,8 @@ def cosine_embedding_loss(a, b, target, *, margin=0.0, reduction="mean"):
     Forward    ℓ = 1 − cos(a, b) where t = 1;  max(0, cos(a, b) − margin) where t = −1
     Shapes     a, b (B, D) or (D,), target t (B,) or () of ±1 → ℓ () or (B,)
     """
+    check_number("cosine_embedding_loss", "margin", margin)
+    check_reduction("cosine_embedding_loss", reduction)
     same_shape("cosine_embedding_loss", "a", a, "b", b)
     cosine = cosine_similarity(a, b, axis=-1)
     same_shape("cosine_embedding_loss", "cos(a, b)", cosine, "target", target)
@@ -106,6 +116,8 @@ def margin_ranking_loss(a, b, target, *, margin=0.0, reduction="mean"):
     Forward    ℓ = max(0, margin − t (a − b))
     Shapes     a, b, target t (…) → ℓ () or (…)
     """
+    check_number("margin_ranking_loss", "margin", margin)
+    check_reduction("margin_ranking_loss", reduction)
     same_shape("margin_ranking_loss", "a", a, "b", b)
     same_shape("margin_ranking_loss", "a", a, "target", target)
     gap = arithmetic.mul(target, arithmetic.sub(a, b))
@@ -121,6 +133,10 @@ def triplet_margin_loss(
                with swap, d(p, n) in place of d(a, n) where it is smaller
     Shapes     anchor a, positive p, negative n (B, D) or (D,) → ℓ () or (B,)
     """
+    check_number("triplet_margin_loss", "margin", margin)
+    check_number("triplet_margin_loss", "p", p, least=1)
+    check_number("triplet_margin_loss", "eps", eps)
+    check_reduction("triplet_margin_loss", reduction)
     same_shape("triplet_margin_loss", "anchor", anchor, "positive", positive)
     same_shape("triplet_margin_loss", "anchor", anchor, "negative", negative)
 
@@ -140,6 +156,8 @@ def hinge_embedding_loss(x, target, *, margin=1.0, reduction="mean"):
     Forward    ℓ = x where t = 1;  max(0, margin − x) where t = −1
     Shapes     x, target t (…) → ℓ () or (…)
     """
+    check_number("hinge_embedding_loss", "margin", margin)
+    check_reduction("hinge_embedding_loss", reduction)
     same_shape("hinge_embedding_loss", "x", x, "target", target)
     apart = arithmetic.maximum(arithmetic.sub(margin, x), 0.0)
     return reduce_loss(

@@ -5,7 +5,9 @@ import string
 
 from . import indexing, reduction, shape
 from .arithmetic import add
-from .linear import matmul
+from .broadcast import broadcast_shapes
+from .check import check_arrays, check_optional
+from .linear import Lead, matmul
 
 __all__ = ["bilinear", "einsum"]
 
@@ -21,6 +23,9 @@ def einsum(equation, *operands):
     Shapes     operands (…) → y (…)
     Errors     ValueError where the equation does not fit the operands, or sizes of one letter differ
     """
+    if not isinstance(equation, str):
+        raise TypeError(f"einsum: equation must be a string ('ij,jk->ik'), got {type(equation).__name__}")
+    check_arrays("einsum", **{f"operand {i}": x for i, x in enumerate(operands)})
     terms, output = _read(equation, operands)
     sizes = _sizes(equation, terms, operands)
     parts = [_diagonal(x, term) for x, term in zip(operands, terms, strict=True)]
@@ -141,10 +146,15 @@ def bilinear(a, b, weight, bias=None):
     Shapes     a (…, D), b (…, H), weight (K, D, H), bias (K,) → y (…, K)
     Errors     ValueError where the sizes differ
     """
-    if weight.ndim != 3 or (a.shape[-1], b.shape[-1]) != tuple(weight.shape[1:]):
+    check_arrays("bilinear", a=a, b=b, weight=weight)
+    check_optional("bilinear", bias=bias)
+    if weight.ndim != 3 or not a.ndim or not b.ndim or (a.shape[-1], b.shape[-1]) != tuple(weight.shape[1:]):
         raise ValueError(
             f"bilinear: a {tuple(a.shape)}, b {tuple(b.shape)} and weight {tuple(weight.shape)} must be "
             "(…, D), (…, H) and (K, D, H)"
         )
+    broadcast_shapes("bilinear", Lead(a, 1), Lead(b, 1))
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ValueError(f"bilinear: bias must have shape {(weight.shape[0],)}, got {tuple(bias.shape)}")
     y = einsum("...d,kdh,...h->...k", a, weight, b)
     return y if bias is None else add(y, bias)

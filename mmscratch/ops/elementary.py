@@ -8,6 +8,7 @@ import math
 from .. import kernels
 from ..autograd import primitive
 from .broadcast import floor_of
+from .check import check_arrays, check_dtype
 
 __all__ = [
     "neg", "abs", "sign", "exp", "log", "sqrt", "rsqrt", "reciprocal", "square", "sin", "cos", "erf",
@@ -17,11 +18,9 @@ __all__ = [
 
 def as_float(op, x):
     """x, or x as float32 if it holds integers or truth values."""
-    if not hasattr(x, "dtype"):
-        raise TypeError(
-            f"{op}: expected a tensor or an array, got {type(x).__name__}; wrap it with tensor(…)"
-        )
-    return x if x.dtype.kind == "f" else kernels.of(x).cast(x, "float32")
+    if hasattr(x, "dtype") and x.dtype.kind == "f":
+        return x
+    return floor_of(op, x).cast(x, "float32")
 
 
 @primitive
@@ -33,6 +32,8 @@ def neg(x):
     Shapes     x (…) → y (…)
     """
     k = floor_of("neg", x)
+    if x.dtype.kind == "b":
+        raise TypeError("neg: truth values have no negative, got bool; use logical_not")
     return k.map("neg", x), lambda dy: k.map("neg", dy)
 
 
@@ -56,6 +57,8 @@ def sign(x):
     Backward   ∂L/∂x = 0
     Shapes     x (…) → y (…)
     """
+    if getattr(x, "dtype", None) == "bool":
+        raise TypeError("sign: truth values have no sign, got bool")
     return _level("sign", x)
 
 
@@ -106,6 +109,7 @@ def rsqrt(x):
     Forward    y = 1 / √x
     Shapes     x (…) → y (…)
     """
+    check_arrays("rsqrt", x=x)
     return reciprocal(sqrt(x))
 
 
@@ -225,6 +229,8 @@ def cast(x, *, dtype):
     Forward    y = x as dtype
     Backward   ∂L/∂x = ∂L/∂y as x's dtype, between floats; none to or from integers
     Shapes     x (…) → y (…)
+    Errors     TypeError for a dtype that holds no numbers
     """
     k = floor_of("cast", x)
+    check_dtype("cast", dtype)
     return k.cast(x, dtype), lambda dy: k.cast(dy, x.dtype)

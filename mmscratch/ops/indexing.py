@@ -6,13 +6,14 @@ from .. import kernels
 from ..autograd import primitive
 from . import shape
 from .broadcast import broadcast_shapes, is_array, normalize_axis
+from .check import check_arrays, check_dtype, integers
 from .constants import raw
 from .scan import positions
 
 __all__ = ["index", "strided_slice", "take", "take_along", "scatter_add", "index_add", "one_hot", "embedding"]
 
 
-def _checked(op, index, x, size, wrap=True):
+def checked_index(op, index, x, size, wrap=True):
     """An int64 index that lives where x lives, its range checked if it is on the host; wrap: −1 is the last.
 
     On a device the range is the caller's promise: looking would halt it.
@@ -60,7 +61,20 @@ def strided_slice(x, *, starts, steps, sizes):
     Backward   ∂L/∂x = 0, and ∂L/∂y at those places
     Shapes     x (…) → y (…)
     """
+    check_arrays("strided_slice", x=x)
+    starts, steps, sizes = (
+        integers("strided_slice", name, value)
+        for name, value in (("starts", starts), ("steps", steps), ("sizes", sizes))
+    )
     k, whole = kernels.of(x), tuple(x.shape)
+    if not len(starts) == len(steps) == len(sizes) == len(whole) or any(
+        size < 0 or (size and not (0 <= start < n and 0 <= start + (size - 1) * step < n))
+        for start, step, size, n in zip(starts, steps, sizes, whole, strict=False)
+    ):
+        raise ValueError(
+            f"strided_slice: starts {starts}, steps {steps} and sizes {sizes} must be one an axis and stay "
+            f"inside x {whole}"
+        )
     return k.slice(x, starts, steps, sizes), lambda dy: k.place(dy, starts, steps, whole, 0)
 
 
@@ -72,6 +86,7 @@ def index(x, *, key):
     Errors     IndexError for too many indices, or one out of range; TypeError for a mask (use where)
     Note       Slices copy. Several integer arrays are read together: x[[0, 1], [2, 3]] is (x[0, 2], x[1, 3]).
     """
+    check_arrays("index", x=x)
     parts = _parts(x, key if isinstance(key, tuple) else (key,))
     starts, steps, sizes, kept, arrays = [], [], [], [], []
     sizes_left = iter(x.shape)
@@ -105,7 +120,7 @@ def _parts(x, key):
             raise TypeError(
                 "index: a mask gives a result of unknown shape; use where(mask, x, …), or x[nonzero places]"
             )
-        if isinstance(part, (float, str)):
+        if isinstance(part, (float, str, dict)) or type(part) is object:
             raise TypeError(f"index: expected ints, slices, None, … or integer arrays, got {part!r}")
         if is_array(part) and part.shape == () and kernels.of(part) is kernels.host():
             parts[i] = int(part)
@@ -128,7 +143,7 @@ def _entry(x, i, n, axis):
 def _gather(y, arrays):
     """Integer arrays, read together: [(axis, index), …] → their common shape in place of those axes."""
     axes = [axis for axis, _ in arrays]
-    indices = [_checked("index", i, raw(y), y.shape[axis]) for axis, i in arrays]
+    indices = [checked_index("index", i, raw(y), y.shape[axis]) for axis, i in arrays]
     if len(arrays) == 1:
         return take(y, indices[0], axis=axes[0])
     common = broadcast_shapes("index", *indices)
@@ -155,9 +170,10 @@ def take(x, index, *, axis=0):
     Shapes     x (…), index (…) → y (…)
     Errors     IndexError for an index out of range (host; −1 is the last); TypeError if not of integers
     """
+    check_arrays("take", x=x)
     axis = normalize_axis("take", axis, x.ndim)
     k, n = kernels.of(x), x.shape[axis]
-    index = _checked("take", index, x, n)
+    index = checked_index("take", index, x, n)
     if axis == 0:
         return k.take(x, index), lambda dy: (k.take_add(dy, index, n), None)
     first = (axis, *(a for a in range(x.ndim) if a != axis))  # the looked-up axis to the front …
@@ -190,9 +206,10 @@ def take_along(x, index, *, axis):
     Shapes     x (…), index (…) → y (…)
     Errors     ValueError where the shapes differ on another axis; IndexError for an index out of range
     """
+    check_arrays("take_along", x=x)
     axis = normalize_axis("take_along", axis, x.ndim)
     k, n = kernels.of(x), x.shape[axis]
-    index = _checked("take_along", index, x, n)
+    index = checked_index("take_along", index, x, n)
     _same_but("take_along", axis, x, index=tuple(index.shape))
     return k.take_along(x, index, axis), lambda dy: (k.take_along_add(dy, index, axis, n), None)
 
@@ -206,9 +223,10 @@ def scatter_add(x, index, src, *, axis):
     Shapes     x (…), index (…), src (…) → y (…)
     Errors     ValueError where the shapes do not fit; IndexError for an index out of range
     """
+    check_arrays("scatter_add", x=x, src=src)
     axis = normalize_axis("scatter_add", axis, x.ndim)
     k, n = kernels.of(x), x.shape[axis]
-    index = _checked("scatter_add", index, x, n)
+    index = checked_index("scatter_add", index, x, n)
     _same_but("scatter_add", axis, x, index=tuple(index.shape), src=tuple(src.shape))
     if tuple(src.shape) != tuple(index.shape):
         raise ValueError(
@@ -227,10 +245,11 @@ def index_add(x, index, src):
     Shapes     x (V, …), index (N,), src (N, …) → y (V, …)
     Errors     ValueError where the shapes do not fit; IndexError for an index out of range
     """
+    check_arrays("index_add", x=x, src=src)
     k = kernels.of(x)
     if x.ndim == 0:
         raise ValueError("index_add: x must have at least one axis")
-    index = _checked("index_add", index, x, x.shape[0])
+    index = checked_index("index_add", index, x, x.shape[0])
     if tuple(src.shape) != (*index.shape, *x.shape[1:]):
         raise ValueError(
             f"index_add: src {tuple(src.shape)} must have the shape of index {tuple(index.shape)} "
@@ -252,8 +271,13 @@ def one_hot(index, *, num_classes, dtype="int64"):
     Shapes     index (…) → y (…, V)
     Errors     IndexError for an index out of range; TypeError if not of integers
     """
+    check_arrays("one_hot", index=index)
+    check_dtype("one_hot", dtype)
+    (num_classes,) = integers("one_hot", "num_classes", (num_classes,))
+    if num_classes < 1:
+        raise ValueError(f"one_hot: num_classes must be at least 1, got {num_classes}")
     k = kernels.of(index)
-    index = _checked("one_hot", index, index, num_classes, wrap=False)
+    index = checked_index("one_hot", index, index, num_classes, wrap=False)
     classes = k.cast(positions(k, num_classes), "int64")
     return k.cast(k.map("equal", index.reshape((*index.shape, 1)), classes), dtype), None
 
@@ -267,10 +291,11 @@ def embedding(weight, index, *, padding_idx=None):
     Shapes     weight (V, D), index (…) → y (…, D)
     Errors     IndexError for an index out of range; TypeError if not of integers
     """
+    check_arrays("embedding", weight=weight)
     k, rows = kernels.of(weight), weight.shape[0] if weight.ndim else 0
     if weight.ndim != 2:
         raise ValueError(f"embedding: weight must have shape (V, D), got {tuple(weight.shape)}")
-    index = _checked("embedding", index, weight, rows, wrap=False)
+    index = checked_index("embedding", index, weight, rows, wrap=False)
     if padding_idx is not None:
         padding_idx = normalize_axis("embedding", padding_idx, rows, "padding_idx")
 

@@ -9,6 +9,7 @@ from ..autograd import primitive
 from . import reduction, shape
 from .arithmetic import mul
 from .broadcast import broadcast_shapes, is_array, reduce_to
+from .check import check_arrays, check_optional
 from .epilogue import before_activation, check_activation
 
 __all__ = ["dot", "linear", "matmul", "outer"]
@@ -74,10 +75,10 @@ def matmul(a, b):
 
 
 class Lead:
-    """The leading axes of a stack of matrices, for the check of broadcasting."""
+    """The leading axes of a stack of matrices (of vectors with inner=1), for the check of broadcasting."""
 
-    def __init__(self, x):
-        self.shape, self.dtype = tuple(x.shape[:-2]), x.dtype
+    def __init__(self, x, inner=2):
+        self.shape, self.dtype = tuple(x.shape[:-inner]), x.dtype
 
 
 def _fold(dx, x):
@@ -94,6 +95,8 @@ def linear(x, weight, bias=None, *, activation=None):
     Shapes     x (…, D), weight (K, D), bias (K,) → y (…, K)
     Errors     ValueError where the sizes differ or for another activation; TypeError for two dtypes
     """
+    check_arrays("linear", x=x, weight=weight)
+    check_optional("linear", bias=bias)
     check_activation("linear", activation)
     if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
         raise ValueError(
@@ -125,6 +128,7 @@ def dot(a, b):
     Shapes     a (D,), b (D,) → y ()
     Errors     ValueError where they are not vectors of one size
     """
+    check_arrays("dot", a=a, b=b)
     if a.ndim != 1 or tuple(a.shape) != tuple(b.shape):
         raise ValueError(
             f"dot: expected two vectors of one size, got a {tuple(a.shape)} and b {tuple(b.shape)}"
@@ -139,6 +143,7 @@ def outer(a, b):
     Shapes     a (M,), b (N,) → y (M, N)
     Errors     ValueError where they are not vectors
     """
+    check_arrays("outer", a=a, b=b)
     if a.ndim != 1 or b.ndim != 1:
         raise ValueError(f"outer: expected two vectors, got a {tuple(a.shape)} and b {tuple(b.shape)}")
     return mul(shape.unsqueeze(a, axis=1), b)

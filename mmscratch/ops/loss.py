@@ -12,6 +12,8 @@ from .. import kernels
 from ..autograd import primitive
 from . import arithmetic, comparison, elementary
 from .activation import softplus
+from .broadcast import broadcast_shapes
+from .check import check_arrays, check_number, check_optional, integers
 from .constants import raw
 from .indexing import take, take_along
 from .reduction import mean as mean_of
@@ -31,15 +33,22 @@ def reduce_loss(op, loss, reduction):
     Forward    y = loss, mean(loss) or Σ loss
     Shapes     loss (…) → y () for "mean" and "sum", (…) for "none"
     """
-    _check_reduction(op, reduction)
+    check_reduction(op, reduction)
     if reduction == "none":
         return loss
     return mean_of(loss) if reduction == "mean" else sum_of(loss)
 
 
-def _check_reduction(op, reduction):
+def check_reduction(op, reduction):
+    """ValueError in the name of ``op`` unless reduction is "mean", "sum" or "none"."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'{op}: reduction must be "mean", "sum" or "none", got {reduction!r}')
+
+
+def _check_smoothing(op, label_smoothing):
+    check_number(op, "label_smoothing", label_smoothing)
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"{op}: label_smoothing must be between 0 and 1, got {label_smoothing}")
 
 
 def cross_entropy(logits, target, weight=None, *, ignore_index=-100, label_smoothing=0.0, reduction="mean"):
@@ -52,9 +61,10 @@ def cross_entropy(logits, target, weight=None, *, ignore_index=-100, label_smoot
     Errors     ValueError for shapes that do not fit or a class outside [0, C); TypeError for other targets
     Note       the mean over nothing (everything ignored) is NaN, as in PyTorch
     """
-    _check_reduction("cross_entropy", reduction)
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"cross_entropy: label_smoothing must be between 0 and 1, got {label_smoothing}")
+    check_reduction("cross_entropy", reduction)
+    _check_smoothing("cross_entropy", label_smoothing)
+    check_arrays("cross_entropy", logits=logits)
+    check_optional("cross_entropy", weight=weight)
     if not hasattr(raw(target), "dtype"):
         raise TypeError(
             "cross_entropy: target must be an array or a tensor of class numbers (int64) or of "
@@ -107,6 +117,8 @@ def cross_entropy_twin(
     Forward    p = log softmax(x);  ℓ = −(1 − ε) w_t p_t − ε/C Σ_v w_v p_v
     Shapes     logits (B, C, S…) or (C,), target (B, S…), weight (C,) → ℓ () or (B, S…)
     """
+    check_reduction("cross_entropy_twin", reduction)
+    _check_smoothing("cross_entropy_twin", label_smoothing)
     rows, shape = _class_last("cross_entropy_twin", logits, target, weight, ignore_index)
     log_p = log_softmax(rows)
     kept, picked, w = _pick(log_p, reshape(target, shape=(-1,)), weight, ignore_index)
@@ -125,8 +137,8 @@ def nll_loss(log_probability, target, weight=None, *, ignore_index=-100, reducti
     Shapes     log_probability p (B, C, S…) or (C,), target (B, S…), weight (C,) → ℓ () or (B, S…)
     Errors     as in ``cross_entropy``
     """
-    _check_reduction("nll_loss", reduction)
-    rows, shape = _class_last("nll_loss", log_probability, target, weight, ignore_index)
+    check_reduction("nll_loss", reduction)
+    rows, shape = _class_last("nll_loss", log_probability, target, weight, ignore_index, "log_probability")
     _, picked, w = _pick(rows, reshape(target, shape=(-1,)), weight, ignore_index)
     return _weighted(elementary.neg(picked), w, reduction, shape)
 
@@ -151,7 +163,7 @@ def _weighted(loss, w, reduction, shape):
 
 
 def _soft_cross_entropy(logits, target, weight, label_smoothing, reduction):
-    if tuple(target.shape) != tuple(logits.shape):
+    if tuple(target.shape) != tuple(logits.shape) or logits.ndim == 0:
         raise ValueError(
             f"cross_entropy: a target of probabilities must have the shape of logits {tuple(logits.shape)}, "
             f"got {tuple(target.shape)}"
@@ -169,22 +181,26 @@ def _soft_cross_entropy(logits, target, weight, label_smoothing, reduction):
     return arithmetic.div(sum_of(loss), float(max(math.prod(loss.shape), 1)))
 
 
-def _class_last(op, logits, target, weight, ignore_index):
+def _class_last(op, logits, target, weight, ignore_index, name="logits"):
     """logits as rows (N, C), and the shape of the targets; everything checked."""
+    check_arrays(op, **{name: logits})
+    check_arrays(op, target=target)
+    check_optional(op, weight=weight)
     if logits.ndim == 0:
-        raise ValueError(f"{op}: logits must be (batch, classes, …) or (classes,), got a single number")
+        raise ValueError(f"{op}: {name} must be (batch, classes, …) or (classes,), got a single number")
     axis = 0 if logits.ndim == 1 else 1
     classes = logits.shape[axis]
     shape = tuple(logits.shape[:axis]) + tuple(logits.shape[axis + 1 :])
     if tuple(target.shape) != shape:
         raise ValueError(
-            f"{op}: logits {tuple(logits.shape)} need a target of shape {shape} (axis {axis} holds the "
+            f"{op}: {name} {tuple(logits.shape)} need a target of shape {shape} (axis {axis} holds the "
             f"classes), got {tuple(target.shape)}"
         )
     if raw(target).dtype != "int64":
         raise TypeError(f"{op}: target must hold int64 class numbers, got {raw(target).dtype}")
     if weight is not None and tuple(weight.shape) != (classes,):
         raise ValueError(f"{op}: weight must have shape ({classes},), got {tuple(weight.shape)}")
+    (ignore_index,) = integers(op, "ignore_index", (ignore_index,))
     _check_classes(op, raw(target), classes, ignore_index)
     if logits.ndim > 2:
         logits = permute(logits, axes=(0, *range(2, logits.ndim), 1))
@@ -210,6 +226,8 @@ def binary_cross_entropy_with_logits(logits, target, weight=None, pos_weight=Non
     Errors     ValueError where target has not the shape of logits
     """
     same_shape("binary_cross_entropy_with_logits", "logits", logits, "target", target)
+    _check_weights("binary_cross_entropy_with_logits", logits, weight=weight, pos_weight=pos_weight)
+    check_reduction("binary_cross_entropy_with_logits", reduction)
     missing = softplus(elementary.neg(logits))
     if pos_weight is not None:
         missing = arithmetic.mul(
@@ -249,13 +267,24 @@ def binary_cross_entropy(probability, target, weight=None, *, reduction="mean"):
     Note       from logits use ``binary_cross_entropy_with_logits``, which cannot saturate
     """
     same_shape("binary_cross_entropy", "probability", probability, "target", target)
+    _check_weights("binary_cross_entropy", probability, weight=weight)
+    check_reduction("binary_cross_entropy", reduction)
     loss = _binary_entries(probability, target)
     loss = loss if weight is None else arithmetic.mul(loss, weight)
     return reduce_loss("binary_cross_entropy", loss, reduction)
 
 
+def _check_weights(op, x, **weights):
+    """Weights must broadcast to the entries that they weigh."""
+    check_optional(op, **weights)
+    for name, weight in weights.items():
+        if weight is not None and broadcast_shapes(op, x, weight) != tuple(x.shape):
+            raise ValueError(f"{op}: {name} {tuple(weight.shape)} must broadcast to {tuple(x.shape)}")
+
+
 def same_shape(op, name_a, a, name_b, b):
     """Refuse what would broadcast silently: (B,) against (B, 1) gives a (B, B) loss."""
+    check_arrays(op, **{name_a: a, name_b: b})
     if tuple(a.shape) != tuple(b.shape):
         raise ValueError(
             f"{op}: {name_a} and {name_b} must have one shape, got {tuple(a.shape)} and {tuple(b.shape)}"

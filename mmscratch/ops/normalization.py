@@ -7,6 +7,7 @@ import numpy as np
 from .. import kernels
 from ..autograd import Node, no_grad, primitive
 from . import arithmetic, elementary
+from .check import check_arrays, check_number, check_optional, integers
 from .reduction import mean as mean_of
 from .reduction import var as var_of
 from .shape import reshape
@@ -29,12 +30,10 @@ def batch_norm_train(x, weight=None, bias=None, *, eps=1e-5):
     Errors     ValueError for a rank below 2, a single value a channel, or a weight or bias that does not fit
     Note       mean and variance are given for the running averages; they carry no gradient
     """
-    _check("batch_norm", x, weight, bias, x.shape[1:2])
-    if x.size <= x.shape[1]:
-        raise ValueError(
-            f"batch_norm: training needs more than one value a channel, got x {tuple(x.shape)}; "
-            "use a larger batch, or training=False"
-        )
+    check_arrays("batch_norm_train", x=x)
+    check_optional("batch_norm_train", weight=weight, bias=bias)
+    _check("batch_norm_train", x, weight, bias, x.shape[1:2], eps)
+    _check_count("batch_norm_train", x)
     k = kernels.of(x)
     y, mean, rstd, backward = _normalize(
         k, x, (x.shape[0], x.shape[1], 1, x.size // (x.shape[0] * x.shape[1])), weight, bias, eps, True, True
@@ -56,14 +55,22 @@ def batch_norm(
     Note       in training the running tensors get new arrays: m ← (1 − momentum)·m + momentum·μ, and v
                likewise with the unbiased variance
     """
+    check_arrays("batch_norm", x=x)
+    check_optional("batch_norm", weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    check_number("batch_norm", "momentum", momentum)
+    if (running_mean is None) != (running_var is None):
+        raise ValueError("batch_norm: running_mean and running_var go together, got only one of them")
+    _check("batch_norm", x, weight, bias, x.shape[1:2], eps, running_mean, running_var)
     if training or running_mean is None:
+        _check_count("batch_norm", x)
+        if training and running_mean is not None:
+            _check_tensors(running_mean=running_mean, running_var=running_var)
         y, mean, variance = batch_norm_train(x, weight, bias, eps=eps)
         if running_mean is not None and training:
             count = x.size // x.shape[1]
-            _move(running_mean, "running_mean", mean, momentum)
-            _move(running_var, "running_var", arithmetic.mul(variance, count / (count - 1)), momentum)
+            _move(running_mean, mean, momentum)
+            _move(running_var, arithmetic.mul(variance, count / (count - 1)), momentum)
         return y
-    _check("batch_norm", x, weight, bias, x.shape[1:2], running_mean, running_var)
     over = (x.shape[1],) + (1,) * (x.ndim - 2)
     scale = elementary.reciprocal(elementary.sqrt(arithmetic.add(running_var, eps)))
     if weight is not None:
@@ -74,17 +81,25 @@ def batch_norm(
     return arithmetic.add(arithmetic.mul(x, reshape(scale, shape=over)), reshape(shift, shape=over))
 
 
-def _move(running, name, seen, momentum):
-    """running ← (1 − momentum) · running + momentum · seen, as a new array in the same tensor."""
-    if not isinstance(running, Node):
-        raise TypeError(
-            f"batch_norm: {name} must be a tensor in training, for it gets a new array; "
-            f"got {type(running).__name__}"
-        )
-    if tuple(running.shape) != tuple(seen.shape):
+def _check_count(op, x):
+    if x.size <= x.shape[1]:
         raise ValueError(
-            f"batch_norm: {name} must have shape {tuple(seen.shape)}, got {tuple(running.shape)}"
+            f"{op}: training needs more than one value a channel, got x {tuple(x.shape)}; "
+            "use a larger batch, or training=False"
         )
+
+
+def _check_tensors(**running):
+    for name, x in running.items():
+        if not isinstance(x, Node):
+            raise TypeError(
+                f"batch_norm: {name} must be a tensor in training, for it gets a new array; "
+                f"got {type(x).__name__}"
+            )
+
+
+def _move(running, seen, momentum):
+    """running ← (1 − momentum) · running + momentum · seen, as a new array in the same tensor."""
     with no_grad():
         kept = arithmetic.mul(running, 1.0 - momentum)
         running.data = arithmetic.add(kept, arithmetic.mul(seen, momentum)).data
@@ -101,8 +116,10 @@ def layer_norm(x, weight=None, bias=None, *, normalized_shape, eps=1e-5):
     Shapes     x (…, D…), weight, bias (D…), D… = normalized_shape (an int or several) → y like x
     Errors     ValueError where x does not end in normalized_shape, or weight or bias has another shape
     """
+    check_arrays("layer_norm", x=x)
+    check_optional("layer_norm", weight=weight, bias=bias)
     shape = _ending("layer_norm", x, normalized_shape)
-    _check("layer_norm", x, weight, bias, shape)
+    _check("layer_norm", x, weight, bias, shape, eps)
     size = math.prod(shape)
     y, _, _, backward = _normalize(
         kernels.of(x), x, (x.size // size if size else 0, 1, size, 1), weight, bias, eps, False, True
@@ -116,7 +133,10 @@ def layer_norm_twin(x, weight=None, bias=None, *, normalized_shape, eps=1e-5):
     Forward    y = weight ⊙ (x − μ)/√(σ² + eps) + bias; μ, σ² (biased) over the last axes, normalized_shape
     Shapes     x (…, D…), weight, bias (D…), D… = normalized_shape → y like x
     """
+    check_arrays("layer_norm_twin", x=x)
+    check_optional("layer_norm_twin", weight=weight, bias=bias)
     shape = _ending("layer_norm_twin", x, normalized_shape)
+    _check("layer_norm_twin", x, weight, bias, shape, eps)
     axes = tuple(range(x.ndim - len(shape), x.ndim))
     centred = arithmetic.sub(x, mean_of(x, axis=axes, keepdims=True))
     variance = var_of(x, axis=axes, keepdims=True, correction=0)
@@ -135,10 +155,12 @@ def rms_norm(x, weight=None, *, normalized_shape, eps=None):
     Errors     ValueError where x does not end in normalized_shape, or weight has another shape
     Note       eps None: the machine epsilon of x's dtype
     """
+    check_arrays("rms_norm", x=x)
+    check_optional("rms_norm", weight=weight)
     shape = _ending("rms_norm", x, normalized_shape)
-    _check("rms_norm", x, weight, None, shape)
-    size = math.prod(shape)
     eps = float(np.finfo(x.dtype).eps) if eps is None else eps
+    _check("rms_norm", x, weight, None, shape, eps)
+    size = math.prod(shape)
     y, _, _, backward = _normalize(
         kernels.of(x), x, (x.size // size if size else 0, 1, size, 1), weight, None, eps, False, False
     )
@@ -156,7 +178,9 @@ def group_norm(x, weight=None, bias=None, *, num_groups, eps=1e-5):
     Shapes     x (B, C, S…), weight, bias (C,) → y like x
     Errors     ValueError where num_groups does not divide C, or weight or bias does not fit
     """
-    _check("group_norm", x, weight, bias, x.shape[1:2])
+    check_arrays("group_norm", x=x)
+    check_optional("group_norm", weight=weight, bias=bias)
+    _check("group_norm", x, weight, bias, x.shape[1:2], eps)
     channels = x.shape[1]
     if not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
         raise ValueError(
@@ -178,7 +202,9 @@ def instance_norm(x, weight=None, bias=None, *, eps=1e-5):
     Shapes     x (B, C, S…), weight, bias (C,) → y like x
     Errors     ValueError for x without space, or a weight or bias that does not fit
     """
-    _check("instance_norm", x, weight, bias, x.shape[1:2], least=3)
+    check_arrays("instance_norm", x=x)
+    check_optional("instance_norm", weight=weight, bias=bias)
+    _check("instance_norm", x, weight, bias, x.shape[1:2], eps, least=3)
     view = (x.shape[0], x.shape[1], 1, math.prod(x.shape[2:]))
     y, _, _, backward = _normalize(kernels.of(x), x, view, weight, bias, eps, False, True)
     return y, backward
@@ -206,15 +232,16 @@ def _normalize(k, x, view, weight, bias, eps, across_batch, center):
 
 
 def _ending(op, x, normalized_shape):
-    shape = tuple(normalized_shape) if isinstance(normalized_shape, tuple | list) else (normalized_shape,)
+    shape = integers(op, "normalized_shape", normalized_shape)
     if not shape or tuple(x.shape[-len(shape) :]) != shape:
         raise ValueError(f"{op}: x {tuple(x.shape)} must end in normalized_shape {shape}")
     return shape
 
 
-def _check(op, x, weight, bias, shape, running_mean=None, running_var=None, least=2):
-    if x.ndim < least and op.endswith(("batch_norm", "group_norm", "instance_norm")):
+def _check(op, x, weight, bias, shape, eps, running_mean=None, running_var=None, least=2):
+    if x.ndim < least and op.endswith(("batch_norm", "batch_norm_train", "group_norm", "instance_norm")):
         raise ValueError(f"{op}: x must have at least {least} axes, got shape {tuple(x.shape)}")
+    check_number(op, "eps", eps, least=0)
     named = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for name, array in named.items():
         if array is not None and tuple(array.shape) != tuple(shape):

@@ -3,6 +3,7 @@
 from .. import kernels
 from ..autograd import primitive
 from . import shape
+from .check import check_arrays, check_number, integers
 from .indexing import strided_slice
 
 __all__ = ["pad"]
@@ -16,12 +17,19 @@ def pad(x, *, pads, mode="constant", value=0.0):
     Shapes     x (…) → y (…)
     Errors     ValueError where there is not one pair an axis, or a reflection is as long as its axis
     """
-    if len(pads) != x.ndim or any(len(pair) != 2 for pair in pads):
+    check_arrays("pad", x=x)
+    if (
+        not isinstance(pads, (tuple, list))
+        or len(pads) != x.ndim
+        or any(not isinstance(pair, (tuple, list)) or len(pair) != 2 for pair in pads)
+    ):
         raise ValueError(
             f"pad: pads must be one pair (before, after) for each axis of x {tuple(x.shape)}, got {pads}"
         )
     if mode not in ("constant", "reflect", "edge"):
         raise ValueError(f"pad: mode must be 'constant', 'reflect' or 'edge', got {mode!r}")
+    pads = [integers("pad", "pads", pair) for pair in pads]
+    check_number("pad", "value", value)
     cut = [(max(-a, 0), max(-b, 0)) for a, b in pads]
     if any(a or b for a, b in cut):
         sizes = tuple(n - a - b for n, (a, b) in zip(x.shape, cut, strict=True))

@@ -36,7 +36,7 @@ def avg_pool(x, *, op, n, kernel_size, stride, padding, dilation, ceil_mode, cou
     """
     spatial = spatial_input(op, x, n)
     options = _options(op, n, kernel_size, stride, padding, dilation)
-    return _average(x, *options, _output(op, spatial, *options, ceil_mode), bool(count_include_pad))
+    return _average(op, x, *options, _output(op, spatial, *options, ceil_mode), bool(count_include_pad))
 
 
 @primitive
@@ -60,7 +60,7 @@ def adaptive_avg_pool(x, *, op, n, output_size):
     Shapes     x (B, C, S…) → y (B, C, O…)
     Errors     ValueError for a rank, or an output size below 1; naming ``op``
     """
-    return _average(x, None, None, None, None, _adaptive(op, spatial_input(op, x, n), output_size), False)
+    return _average(op, x, None, None, None, None, _adaptive(op, spatial_input(op, x, n), output_size), False)
 
 
 def _max(x, kernel, stride, pads, dilation, out):
@@ -73,7 +73,9 @@ def _max(x, kernel, stride, pads, dilation, out):
     return (y, index), backward
 
 
-def _average(x, kernel, stride, pads, dilation, out, count_padding):
+def _average(op, x, kernel, stride, pads, dilation, out, count_padding):
+    if x.dtype.kind == "b":
+        raise TypeError(f"{op}: truth values have no mean, got bool; cast them first")
     k = kernels.of(x)
     y, _ = k.pool("average", x, kernel, stride, pads, dilation, out, count_padding)
 

@@ -5,7 +5,9 @@ import math
 from .. import kernels
 from ..autograd import primitive
 from . import arithmetic, comparison, convolution, elementary, reduction
+from .check import check_arrays, check_number, integers
 from .constants import full_beside
+from .indexing import checked_index
 from .pool_rules import adaptive_avg_pool, adaptive_max_pool, avg_pool, max_pool
 from .shape import reshape
 from .windows import floor_size, pairs_of, sizes_of
@@ -179,6 +181,7 @@ def global_max_pool(x):
 
 
 def _space(op, x):
+    check_arrays(op, x=x)
     if x.ndim < 3 or 0 in x.shape[2:]:
         raise ValueError(
             f"{op}: x must be (batch, channels, space…) with something in it, got shape {tuple(x.shape)}"
@@ -194,8 +197,12 @@ def lp_pool(x, *, p, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=
     Errors     ValueError where p is not positive, or as in ``max_pool1d``
     Note       a window of zeros gets the gradient 0, where the formula has 0/0
     """
+    check_arrays("lp_pool", x=x)
     n = x.ndim - 2
-    if p <= 0 or n not in (1, 2, 3):
+    if x.dtype.kind != "f":
+        raise TypeError(f"lp_pool: x must hold floats, got {x.dtype}")
+    check_number("lp_pool", "p", p)
+    if not p > 0 or n not in (1, 2, 3):
         raise ValueError(f"lp_pool: needs p > 0 and x with 3 to 5 axes, got p={p}, shape {tuple(x.shape)}")
     kernel = sizes_of("lp_pool", "kernel_size", kernel_size, n)
     stride = kernel if stride is None else sizes_of("lp_pool", "stride", stride, n)
@@ -225,14 +232,19 @@ def max_unpool(x, index, *, output_size):
     Shapes     x (B, C, O…), index (B, C, O…) → y (B, C, S…), S… = output_size
     Errors     ValueError where x and index differ in shape, or output_size has another number of axes
     """
+    check_arrays("max_unpool", x=x, index=index)
+    output_size = integers("max_unpool", "output_size", output_size)
     if tuple(index.shape) != tuple(x.shape) or len(output_size) != x.ndim - 2:
         raise ValueError(
             f"max_unpool: x {tuple(x.shape)} and index {tuple(index.shape)} must have one shape, "
-            f"and output_size one entry for each axis of space, got {tuple(output_size)}"
+            f"and output_size one entry for each axis of space, got {output_size}"
         )
+    if index.dtype != "int64":
+        raise TypeError(f"max_unpool: index must be int64, got {index.dtype}")
     k = kernels.of(x)
-    lead, space = tuple(x.shape[:2]), sizes_of("max_unpool", "output_size", tuple(output_size), x.ndim - 2)
+    lead, space = tuple(x.shape[:2]), sizes_of("max_unpool", "output_size", output_size, x.ndim - 2)
     flat = index.reshape(*lead, math.prod(x.shape[2:]))
+    flat = checked_index("max_unpool", flat, x, math.prod(space), wrap=False)
     y = k.take_along_add(x.reshape(flat.shape), flat, 2, math.prod(space)).reshape(*lead, *space)
 
     def backward(dy):

@@ -2,6 +2,7 @@
 
 from .. import kernels, random
 from ..autograd import primitive
+from .check import check_arrays, check_number
 
 __all__ = ["dropout"]
 
@@ -17,10 +18,14 @@ def dropout(x, *, p=0.5, generator=None):
     Note       it always drops: whether a model is training is the caller's business. generator None:
                ``mmscratch.random.default_generator``
     """
+    check_arrays("dropout", x=x)
+    check_number("dropout", "p", p)
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p must be between 0 and 1, got {p}")
     k = kernels.of(x)
     generator = random.default_generator if generator is None else generator
+    if not isinstance(generator, random.Generator):
+        raise TypeError(f"dropout: generator must be a Generator, got {type(generator).__name__}")
     offset, seed = generator.take(x.size), generator.seed
 
     def drop(a):

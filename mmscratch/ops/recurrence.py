@@ -9,7 +9,7 @@ from ..autograd import primitive
 from . import arithmetic
 from .activation import relu, tanh
 from .linear import linear
-from .recurrence_twins import run
+from .recurrence_twins import check_recurrence, run
 
 __all__ = ["gru", "gru_cell", "lstm", "lstm_cell", "rnn"]
 
@@ -28,7 +28,7 @@ def lstm(x, h0, c0, w_ih, w_hh, b_ih=None, b_hh=None, lengths=None, *, reverse=F
     Note       h0, c0 None: zeros. lengths: from t ≥ lengths[b] on hs is 0 and the state stays as it was.
                reverse: time runs backwards, each sequence from its own last step; hs[t] stays at place t
     """
-    steps, batch, hidden = _check("lstm", 4, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0, c0=c0)
+    steps, batch, hidden = check_recurrence("lstm", 4, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0, c0=c0)
     k = kernels.of(x)
     h_start, c_start = (k.full((batch, hidden), 0, x.dtype) if s is None else s for s in (h0, c0))
     bias = _sum_of_biases(k, b_ih, b_hh, 4 * hidden, x.dtype)
@@ -56,7 +56,7 @@ def gru(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, lengths=None, *, reverse=False)
     Errors     as in ``lstm``
     Note       h0, lengths and reverse as in ``lstm``
     """
-    steps, batch, hidden = _check("gru", 3, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0)
+    steps, batch, hidden = check_recurrence("gru", 3, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0)
     k = kernels.of(x)
     start = k.full((batch, hidden), 0, x.dtype) if h0 is None else h0
     biases = [k.full((3 * hidden,), 0, x.dtype) if b is None else b for b in (b_ih, b_hh)]
@@ -79,7 +79,7 @@ def rnn(x, h0, w_ih, w_hh, b_ih=None, b_hh=None, lengths=None, *, reverse=False,
                → hs (T, B, H), h (B, H)
     Note       h0, lengths and reverse as in ``lstm``
     """
-    _check("rnn", 1, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0)
+    check_recurrence("rnn", 1, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0)
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f'rnn: nonlinearity must be "tanh" or "relu", got {nonlinearity!r}')
     squash = tanh if nonlinearity == "tanh" else relu
@@ -124,7 +124,7 @@ def lstm_cell(x, h, c, w_ih, w_hh, b_ih=None, b_hh=None):
     Forward    gates = x W_ihᵀ + b_ih + h W_hhᵀ + b_hh; then c', h' as in ``lstm``
     Shapes     x (B, D), h, c (B, H), w_ih (4H, D), w_hh (4H, H), b_ih, b_hh (4H,) → h' (B, H), c' (B, H)
     """
-    _check("lstm_cell", 4, x, w_ih, w_hh, b_ih, b_hh, None, h=h, c=c)
+    check_recurrence("lstm_cell", 4, x, w_ih, w_hh, b_ih, b_hh, None, h=h, c=c)
     return _lstm_pointwise(arithmetic.add(linear(x, w_ih, b_ih), linear(h, w_hh, b_hh)), c)
 
 
@@ -134,7 +134,7 @@ def gru_cell(x, h, w_ih, w_hh, b_ih=None, b_hh=None):
     Forward    h' as in ``gru``
     Shapes     x (B, D), h (B, H), w_ih (3H, D), w_hh (3H, H), b_ih, b_hh (3H,) → h' (B, H)
     """
-    _check("gru_cell", 3, x, w_ih, w_hh, b_ih, b_hh, None, h=h)
+    check_recurrence("gru_cell", 3, x, w_ih, w_hh, b_ih, b_hh, None, h=h)
     return _gru_pointwise(linear(x, w_ih, b_ih), linear(h, w_hh, b_hh), h)
 
 
@@ -143,31 +143,3 @@ def _sum_of_biases(k, b_ih, b_hh, size, dtype):
         given = b_ih if b_hh is None else b_hh
         return k.full((size,), 0, dtype) if given is None else given
     return k.map("add", b_ih, b_hh)
-
-
-def _check(op, gates, x, w_ih, w_hh, b_ih, b_hh, lengths, **states):
-    """The sizes T (absent for a cell), B and H, or an error that names what does not fit."""
-    axes = 2 if op.endswith("cell") else 3
-    if x.ndim != axes or w_ih.ndim != 2 or w_hh.ndim != 2:
-        raise ValueError(
-            f"{op}: x must have {axes} axes ({'' if axes == 2 else 'time, '}batch, features) and the weights "
-            f"two, got x {tuple(x.shape)}, w_ih {tuple(w_ih.shape)}, w_hh {tuple(w_hh.shape)}"
-        )
-    hidden, batch = w_hh.shape[1], x.shape[-2]
-    wanted = {
-        "w_ih": (w_ih, (gates * hidden, x.shape[-1])),
-        "w_hh": (w_hh, (gates * hidden, hidden)),
-        "b_ih": (b_ih, (gates * hidden,)),
-        "b_hh": (b_hh, (gates * hidden,)),
-        "lengths": (lengths, (batch,)),
-        **{name: (state, (batch, hidden)) for name, state in states.items()},
-    }
-    for name, (array, shape) in wanted.items():
-        if array is not None and tuple(array.shape) != shape:
-            raise ValueError(
-                f"{op}: {name} must have shape {shape} for x {tuple(x.shape)} and a hidden size of {hidden}, "
-                f"got {tuple(array.shape)}"
-            )
-    if lengths is not None and lengths.dtype != "int64":
-        raise TypeError(f"{op}: lengths must be int64, got {lengths.dtype}")
-    return x.shape[0], batch, hidden

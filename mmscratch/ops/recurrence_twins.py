@@ -6,6 +6,7 @@ squashing functions, clipped pre-activations.
 
 from . import arithmetic, comparison
 from .activation import sigmoid, tanh
+from .check import check_arrays, check_number, check_optional
 from .constants import full_beside, raw
 from .indexing import index as entry
 from .linear import linear
@@ -50,6 +51,14 @@ def lstm_twin(
     Note       squash: other functions for σ, the tanh of g and the tanh of c. clip: a is cut to ±clip.
                coupled: f = 1 − i (Greff et al., 2017)
     """
+    check_recurrence("lstm_twin", 4, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0, c0=c0)
+    check_optional("lstm_twin", peephole=peephole)
+    if peephole is not None and tuple(peephole.shape) != (3, w_hh.shape[1]):
+        raise ValueError(
+            f"lstm_twin: peephole must have shape {(3, w_hh.shape[1])}, got {tuple(peephole.shape)}"
+        )
+    if clip is not None:
+        check_number("lstm_twin", "clip", clip, least=0)
     gate, inner, outer = squash
 
     def seen(a, row, c):
@@ -84,6 +93,9 @@ def gru_twin(
                → hs (T, B, H), h (B, H)
     Note       squash: other functions for σ and tanh. clip: their arguments are cut to [−clip, clip]
     """
+    check_recurrence("gru_twin", 3, x, w_ih, w_hh, b_ih, b_hh, lengths, h0=h0)
+    if clip is not None:
+        check_number("gru_twin", "clip", clip, least=0)
     gate, inner = squash
     hidden = w_hh.shape[1]
     w_last = entry(w_hh, key=slice(2 * hidden, None))
@@ -108,3 +120,35 @@ def gru_twin(
 def _parts(a, n):
     """The n equal parts of the last axis."""
     return split(a, sizes=[a.shape[-1] // n] * n, axis=-1)
+
+
+def check_recurrence(op, gates, x, w_ih, w_hh, b_ih, b_hh, lengths, **states):
+    """The sizes T (absent for a cell), B and H, or an error that names what does not fit."""
+    check_arrays(op, x=x, w_ih=w_ih, w_hh=w_hh)
+    check_optional(op, b_ih=b_ih, b_hh=b_hh, lengths=lengths)
+    cell = op.endswith("cell")
+    (check_arrays if cell else check_optional)(op, **states)
+    axes = 2 if cell else 3
+    if x.ndim != axes or w_ih.ndim != 2 or w_hh.ndim != 2:
+        raise ValueError(
+            f"{op}: x must have {axes} axes ({'' if axes == 2 else 'time, '}batch, features) and the weights "
+            f"two, got x {tuple(x.shape)}, w_ih {tuple(w_ih.shape)}, w_hh {tuple(w_hh.shape)}"
+        )
+    hidden, batch = w_hh.shape[1], x.shape[-2]
+    wanted = {
+        "w_ih": (w_ih, (gates * hidden, x.shape[-1])),
+        "w_hh": (w_hh, (gates * hidden, hidden)),
+        "b_ih": (b_ih, (gates * hidden,)),
+        "b_hh": (b_hh, (gates * hidden,)),
+        "lengths": (lengths, (batch,)),
+        **{name: (state, (batch, hidden)) for name, state in states.items()},
+    }
+    for name, (array, shape) in wanted.items():
+        if array is not None and tuple(array.shape) != shape:
+            raise ValueError(
+                f"{op}: {name} must have shape {shape} for x {tuple(x.shape)} and a hidden size of {hidden}, "
+                f"got {tuple(array.shape)}"
+            )
+    if lengths is not None and raw(lengths).dtype != "int64":
+        raise TypeError(f"{op}: lengths must be int64, got {lengths.dtype}")
+    return x.shape[0], batch, hidden

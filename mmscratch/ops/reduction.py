@@ -5,6 +5,7 @@ import math
 from .. import kernels
 from ..autograd import primitive
 from .broadcast import normalize_axes, normalize_axis
+from .check import check_arrays, check_number
 from .elementary import as_float
 
 __all__ = [
@@ -45,6 +46,7 @@ def sum(x, *, axis=None, keepdims=False):
     Shapes     x (…) → y (…)
     Errors     ValueError for an axis out of range or named twice
     """
+    check_arrays("sum", x=x)
     axes = normalize_axes("sum", axis, x.ndim)
     k = kernels.of(x)
     y = k.reduce("sum", k.cast(x, "int64") if x.dtype.kind == "b" else x, axes, keepdims)
@@ -69,6 +71,7 @@ def mean(x, *, axis=None, keepdims=False):
 
 
 def _extreme(kind, x, axis, keepdims):
+    check_arrays(kind, x=x)
     axes = normalize_axes(kind, axis, x.ndim)
     _refuse_empty(kind, x, axes)
     k = kernels.of(x)
@@ -116,6 +119,7 @@ def prod(x, *, axis=None, keepdims=False):
     Shapes     x (…) → y (…)
     Errors     ValueError for an axis out of range or named twice
     """
+    check_arrays("prod", x=x)
     axes = normalize_axes("prod", axis, x.ndim)
     k = kernels.of(x)
     y = k.reduce("prod", x, axes, keepdims)
@@ -136,6 +140,7 @@ def prod(x, *, axis=None, keepdims=False):
 
 def _variance(op, k, x, axes, correction):
     """Σ (x − μ)² / (n − correction) with the axes kept, x − μ, and n − correction."""
+    check_number(op, "correction", correction)
     n = _count(x, axes)
     if n - correction <= 0:
         raise ValueError(
@@ -227,6 +232,7 @@ def norm(x, *, p=2, axis=None, keepdims=False):
     Shapes     x (…) → y (…)
     Errors     ValueError for p < 1
     """
+    check_number("norm", "p", p)
     if not p >= 1:
         raise ValueError(f"norm: p must be at least 1 (math.inf included), got {p}")
     x = as_float("norm", x)
@@ -250,6 +256,7 @@ def norm(x, *, p=2, axis=None, keepdims=False):
 
 
 def _position(op, kind, x, axis, keepdims):
+    check_arrays(op, x=x)
     k = kernels.of(x)
     _refuse_empty(op, x, normalize_axes(op, axis, x.ndim))
     if axis is None:
@@ -285,6 +292,7 @@ def argmin(x, *, axis=None, keepdims=False):
 
 
 def _truth(op, kind, x, axis, keepdims):
+    check_arrays(op, x=x)
     k = kernels.of(x)
     axes = normalize_axes(op, axis, x.ndim)
     true = k.cast(k.map("not_equal", x, 0) if x.dtype.kind != "b" else x, "float64")

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import kernels
+from .check import check_number
 from .constants import raw
 from .indexing import take
 from .linear import matmul
@@ -33,16 +34,22 @@ def roi_align(x, boxes, index, *, output_size, spatial_scale=1.0, sampling_ratio
         raise ValueError(
             f"roi_align: sampling_ratio must be an integer of at least 0, got {sampling_ratio!r}"
         )
-    boxes, index = _host("boxes", boxes).astype(np.float64), _host("index", index)
+    check_number("roi_align", "spatial_scale", spatial_scale)
+    boxes, index = _host("boxes", boxes), _host("index", index)
     if boxes.ndim != 2 or boxes.shape[1] != 4 or index.shape != boxes.shape[:1]:
         raise ValueError(
             f"roi_align: boxes must be (R, 4) and index (R,), got {boxes.shape} and {index.shape}"
         )
-    boxes = boxes * spatial_scale - (0.5 if aligned else 0.0)
+    boxes = boxes.astype(np.float64) * spatial_scale - (0.5 if aligned else 0.0)
     least = 0.0 if aligned else 1.0
     a = _weights(boxes[:, 1], boxes[:, 3], rows, high, sampling_ratio, least)
     b = _weights(boxes[:, 0], boxes[:, 2], columns, wide, sampling_ratio, least)
     count, channels = len(boxes), x.shape[1]
+    wrong = index[(index < -x.shape[0]) | (index >= x.shape[0])] if count else index
+    if wrong.size:
+        raise IndexError(
+            f"roi_align: index {wrong[0]} is out of range for the {x.shape[0]} pictures of x {tuple(x.shape)}"
+        )
     picture = reshape(take(x, index.astype(np.int64)), shape=(count, channels, high, wide))
     a = _beside(x, a.reshape(count, 1, rows, high))
     b = _beside(x, b.reshape(count, 1, columns, wide))
@@ -53,7 +60,11 @@ def _host(name, value):
     value = raw(value)
     if hasattr(value, "dtype") and not isinstance(value, np.ndarray):
         raise TypeError(f"roi_align: {name} must be an array on the host, got one on a device")
-    return np.asarray(value)
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu" or (name == "index" and array.size and array.dtype.kind == "f"):
+        wanted = "integers" if name == "index" else "numbers"
+        raise TypeError(f"roi_align: {name} must hold {wanted}, got {array.dtype}")
+    return array
 
 
 def _weights(low, high, bins, cells, ratio, least):

@@ -3,6 +3,7 @@
 from .. import kernels
 from ..autograd import primitive
 from .broadcast import normalize_axis
+from .check import check_arrays
 
 __all__ = ["cumsum", "cumprod", "topk", "sort"]
 
@@ -21,6 +22,7 @@ def cumsum(x, *, axis, exclusive=False, reverse=False):
     Shapes     x (…) → y (…)
     Errors     ValueError for an axis out of range
     """
+    check_arrays("cumsum", x=x)
     axis = normalize_axis("cumsum", axis, x.ndim)
     k = kernels.of(x)
     y = k.scan("sum", x, axis, exclusive, reverse)
@@ -37,6 +39,7 @@ def cumprod(x, *, axis, exclusive=False, reverse=False):
     Errors     ValueError for an axis out of range
     Note       The gradient never divides, so zeros do no harm; it takes n² numbers for an axis of size n.
     """
+    check_arrays("cumprod", x=x)
     axis = normalize_axis("cumprod", axis, x.ndim)
     k = kernels.of(x)
     y = k.scan("prod", x, axis, exclusive, reverse)
@@ -70,6 +73,7 @@ def topk(x, *, k, axis=-1, largest=True):
     Shapes     x (…) → values (…), index (…)
     Errors     ValueError for k below 0 or above the size of the axis
     """
+    check_arrays("topk", x=x)
     axis = normalize_axis("topk", axis, x.ndim)
     n = x.shape[axis]
     if isinstance(k, bool) or not hasattr(k, "__index__") or not 0 <= k.__index__() <= n:
@@ -93,5 +97,6 @@ def sort(x, *, axis=-1, descending=False):
     Forward    values = x[index], rising, or falling with descending; the lower position first on ties
     Shapes     x (…) → values (…), index (…)
     """
+    check_arrays("sort", x=x)
     axis = normalize_axis("sort", axis, x.ndim)
     return topk(x, k=x.shape[axis], axis=axis, largest=descending)

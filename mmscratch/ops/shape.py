@@ -5,6 +5,7 @@ import math
 from .. import kernels
 from ..autograd import primitive
 from .broadcast import normalize_axis, reduce_to
+from .check import check_arrays, integers
 
 __all__ = [
     "reshape", "flatten", "squeeze", "unsqueeze", "permute", "transpose", "broadcast_to", "flip", "roll",
@@ -21,7 +22,8 @@ def reshape(x, *, shape):
     Shapes     x (…) → y (…)
     Errors     ValueError where the sizes do not multiply to the number of entries
     """
-    given, shape = shape, [int(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))]
+    check_arrays("reshape", x=x)
+    given, shape = shape, list(integers("reshape", "shape", shape))
     known = math.prod(n for n in shape if n != -1)
     if shape.count(-1) == 1 and known > 0 and x.size % known == 0:
         shape[shape.index(-1)] = x.size // known
@@ -39,6 +41,7 @@ def flatten(x, *, start=0, end=-1):
     Forward    y = x, read in order
     Shapes     x (…) → y (…)
     """
+    check_arrays("flatten", x=x)
     shape = tuple(x.shape) or (1,)
     start, end = (
         normalize_axis("flatten", start, len(shape), "start"),
@@ -55,6 +58,7 @@ def squeeze(x, *, axis=None):
     Forward    y = x
     Shapes     x (…) → y (…)
     """
+    check_arrays("squeeze", x=x)
     if axis is None:
         axes = range(x.ndim)
     else:
@@ -71,6 +75,7 @@ def unsqueeze(x, *, axis):
     Forward    y = x
     Shapes     x (…) → y (…)
     """
+    check_arrays("unsqueeze", x=x)
     places = axis if isinstance(axis, (tuple, list)) else (axis,)
     ndim = x.ndim + len(places)
     places = {normalize_axis("unsqueeze", a, ndim) for a in places}
@@ -89,10 +94,12 @@ def permute(x, *, axes):
     Shapes     x (…) → y (…)
     Errors     ValueError where axes does not name each axis of x once
     """
+    check_arrays("permute", x=x)
+    axes = integers("permute", "axes", axes)
     order = tuple(normalize_axis("permute", a, x.ndim, "axes") for a in axes)
     if sorted(order) != list(range(x.ndim)):
         raise ValueError(
-            f"permute: axes {tuple(axes)} must name each of the {x.ndim} axes of x {tuple(x.shape)} once"
+            f"permute: axes {axes} must name each of the {x.ndim} axes of x {tuple(x.shape)} once"
         )
     k = kernels.of(x)
     inverse = tuple(order.index(i) for i in range(x.ndim))
@@ -105,6 +112,7 @@ def transpose(x, *, axis0=-2, axis1=-1):
     Forward    y = xᵀ
     Shapes     x (…) → y (…)
     """
+    check_arrays("transpose", x=x)
     a, b = (
         normalize_axis("transpose", axis0, x.ndim, "axis0"),
         normalize_axis("transpose", axis1, x.ndim, "axis1"),
@@ -121,12 +129,13 @@ def broadcast_to(x, *, shape):
     Shapes     x (…) → y (…)
     Errors     ValueError where x does not broadcast to the shape
     """
-    wanted = tuple(int(n) for n in shape)
+    check_arrays("broadcast_to", x=x)
+    wanted = shape = integers("broadcast_to", "shape", shape)
     lead = len(wanted) - x.ndim
     wanted = tuple(x.shape[i - lead] if n == -1 and i >= lead else n for i, n in enumerate(wanted))
     fits = lead >= 0 and all(n >= 0 for n in wanted)
     if not fits or any(n not in (1, m) for n, m in zip(x.shape, wanted[lead:], strict=True)):
-        raise ValueError(f"broadcast_to: x {tuple(x.shape)} does not broadcast to {tuple(shape)}")
+        raise ValueError(f"broadcast_to: x {tuple(x.shape)} does not broadcast to {shape}")
     return kernels.of(x).expand(x, wanted), lambda dy: reduce_to(dy, x)
 
 
@@ -139,6 +148,7 @@ def flip(x, *, axes):
     Shapes     x (…) → y (…)
     Errors     ValueError for an axis out of range
     """
+    check_arrays("flip", x=x)
     k, shape = kernels.of(x), tuple(x.shape)
     turned = {
         normalize_axis("flip", a, x.ndim, "axes")
@@ -155,7 +165,9 @@ def roll(x, *, shift, axis):
     Forward    y_i = x_{(i − shift) mod n}
     Shapes     x (…) → y (…)
     """
+    check_arrays("roll", x=x)
     axis = normalize_axis("roll", axis, x.ndim)
+    (shift,) = integers("roll", "shift", (shift,))
     n = x.shape[axis]
     cut = -shift % n if n else 0
     return concatenate(split(x, sizes=(cut, n - cut), axis=axis)[::-1], axis=axis)
@@ -167,7 +179,8 @@ def tile(x, *, repeats):
     Forward    y_i = x_{i mod n}
     Shapes     x (…) → y (…)
     """
-    repeats = tuple(repeats) if isinstance(repeats, (tuple, list)) else (repeats,)
+    check_arrays("tile", x=x)
+    repeats = integers("tile", "repeats", repeats)
     if any(r < 0 for r in repeats):
         raise ValueError(f"tile: repeats must not be negative, got {repeats}")
     rank = max(len(repeats), x.ndim)
@@ -188,7 +201,17 @@ def concatenate(tensors, *, axis=0):
     Shapes     tensors (…) → y (…)
     Errors     ValueError where there is none, or the shapes differ on another axis
     """
+    tensors = _several("concatenate", tensors)
     return _concatenate(*tensors, axis=axis)
+
+
+def _several(op, tensors):
+    """A list of tensors, from what iterates over them."""
+    if not hasattr(tensors, "__iter__") or isinstance(tensors, str):
+        raise TypeError(f"{op}: expected a list of tensors, got {type(tensors).__name__}")
+    tensors = list(tensors)
+    check_arrays(op, **{f"tensors[{i}]": x for i, x in enumerate(tensors)})
+    return tensors
 
 
 @primitive
@@ -235,7 +258,7 @@ def stack(tensors, *, axis=0):
     Shapes     tensors (…) → y (…)
     Errors     ValueError where there is none, or the shapes differ
     """
-    tensors = list(tensors)
+    tensors = _several("stack", tensors)
     shapes = [tuple(x.shape) for x in tensors]
     if len(set(shapes)) != 1:
         raise ValueError(
@@ -254,9 +277,13 @@ def split(x, *, sizes, axis=0):
     Shapes     x (…) → y (…)
     Errors     ValueError where the sizes do not add up to the axis
     """
+    check_arrays("split", x=x)
     axis = normalize_axis("split", axis, x.ndim)
     k, n = kernels.of(x), x.shape[axis]
-    if not isinstance(sizes, (tuple, list)):
+    if isinstance(sizes, (tuple, list)):
+        sizes = integers("split", "sizes", sizes)
+    else:
+        (sizes,) = integers("split", "sizes", sizes)
         if sizes < 1:
             raise ValueError(f"split: sizes must be positive, got {sizes}")
         sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
@@ -277,6 +304,8 @@ def chunk(x, *, chunks, axis=0):
     Forward    y_k = the k-th piece of x
     Shapes     x (…) → y (…)
     """
+    check_arrays("chunk", x=x)
+    (chunks,) = integers("chunk", "chunks", (chunks,))
     if chunks < 1:
         raise ValueError(f"chunk: chunks must be positive, got {chunks}")
     axis = normalize_axis("chunk", axis, x.ndim)

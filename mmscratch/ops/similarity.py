@@ -3,6 +3,8 @@
 from .. import kernels
 from ..autograd import no_grad, primitive
 from . import arithmetic, elementary
+from .broadcast import broadcast_shapes, normalize_axis
+from .check import check_arrays, check_number, integers
 from .linear import linear
 from .reduction import sum as sum_of
 from .shape import transpose
@@ -22,10 +24,10 @@ def normalize_rows(x, *, eps=1e-12):
     Shapes     x (…, D) → y (…, D)
     Errors     ValueError for a 0-d x or an eps that is not positive
     """
-    if x.ndim == 0 or not eps > 0:
-        raise ValueError(
-            f"normalize: needs at least one axis and eps > 0, got shape {tuple(x.shape)}, eps={eps}"
-        )
+    check_arrays("normalize_rows", x=x)
+    _check_eps("normalize_rows", eps)
+    if x.ndim == 0:
+        raise ValueError(f"normalize_rows: needs at least one axis, got x {tuple(x.shape)}")
     k = kernels.of(x)
     rows = (x.size // x.shape[-1] if x.shape[-1] else 0, x.shape[-1])
     y, norm = k.l2_normalize(x.reshape(rows), eps)
@@ -43,7 +45,10 @@ def normalize(x, *, axis=-1, eps=1e-12):
     Shapes     x (…, D, …) → y (…, D, …)
     Note       a zero vector stays zero
     """
-    if axis in (-1, x.ndim - 1):
+    check_arrays("normalize", x=x)
+    _check_eps("normalize", eps)
+    axis = normalize_axis("normalize", axis, x.ndim)
+    if axis == x.ndim - 1:
         return normalize_rows(x, eps=eps)
     return transpose(normalize_rows(transpose(x, axis0=axis, axis1=-1), eps=eps), axis0=axis, axis1=-1)
 
@@ -60,6 +65,7 @@ def cosine_similarity(a, b, *, axis=-1, eps=1e-8):
                (a[:, None], b[None]), or ``cosine_similarity_matrix``
     """
     _check_axis("cosine_similarity", a, b, axis)
+    _check_eps("cosine_similarity", eps)
     product = arithmetic.mul(normalize(a, axis=axis, eps=eps), normalize(b, axis=axis, eps=eps))
     return sum_of(product, axis=axis)
 
@@ -72,6 +78,7 @@ def cosine_similarity_twin(a, b, *, axis=-1, eps=1e-8):
     Errors     as ``cosine_similarity``
     """
     _check_axis("cosine_similarity_twin", a, b, axis)
+    _check_eps("cosine_similarity_twin", eps)
 
     def length(x):
         # √ has no slope at 0: there the maximum is eps, and the square stays away from the root.
@@ -90,6 +97,7 @@ def cosine_similarity_matrix(a, b, *, eps=1e-12):
     Errors     ValueError where the rows differ in length
     """
     _check_rows("cosine_similarity_matrix", "a", a, "b", b)
+    _check_eps("cosine_similarity_matrix", eps)
     return linear(normalize(a, eps=eps), normalize(b, eps=eps))
 
 
@@ -122,17 +130,27 @@ def cosine_topk(queries, database, *, k, normalized=False):
         return _topk_rule(queries, database, k=k, normalized=bool(normalized))
 
 
+def _check_eps(op, eps):
+    check_number(op, "eps", eps)
+    if not eps > 0:
+        raise ValueError(f"{op}: eps must be positive, got {eps!r}")
+
+
 def _check_axis(op, a, b, axis):
     """A cosine is of two vectors of one length: broadcasting must not make a vector of one number."""
+    check_arrays(op, a=a, b=b)
+    (axis,) = integers(op, "axis", (axis,))
     inside = all(-x.ndim <= axis < x.ndim for x in (a, b))
     if not inside or (axis >= 0 and a.ndim != b.ndim) or a.shape[axis] != b.shape[axis]:
         raise ValueError(
             f"{op}: expected a and b with vectors of one length along axis {axis}, "
             f"got {tuple(a.shape)} and {tuple(b.shape)}"
         )
+    broadcast_shapes(op, a, b)
 
 
 def _check_rows(op, name_a, a, name_b, b):
+    check_arrays(op, **{name_a: a, name_b: b})
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise ValueError(
             f"{op}: expected {name_a} (N, D) and {name_b} (M, D) with one D, "

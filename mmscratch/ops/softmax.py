@@ -3,6 +3,7 @@
 from .. import kernels
 from ..autograd import primitive
 from .broadcast import broadcast_shapes, normalize_axis
+from .check import check_arrays
 from .elementary import as_float
 
 __all__ = ["log_softmax", "softmax"]
@@ -13,6 +14,7 @@ def _along_axis(op, x, mask, axis, forward, gradient):
     axis = normalize_axis(op, axis, x.ndim)
     k = kernels.of(x)
     if mask is not None:
+        check_arrays(op, mask=mask)
         if mask.dtype.kind != "b":
             raise TypeError(f"{op}: mask must be bool (True takes part), got {mask.dtype}")
         if broadcast_shapes(op, x, mask) != tuple(x.shape):

@@ -2,6 +2,7 @@
 
 from .. import kernels
 from ..autograd import primitive
+from .check import check_arrays, integers
 from .scan import positions
 
 __all__ = ["tril", "triu"]
@@ -9,6 +10,8 @@ __all__ = ["tril", "triu"]
 
 def _triangle(op, x, diagonal, kept):
     """x where kept(column, row + diagonal), else 0: the same mask forwards and backwards."""
+    check_arrays(op, x=x)
+    (diagonal,) = integers(op, "diagonal", (diagonal,))
     if x.ndim < 2:
         raise ValueError(f"{op}: x must have at least two axes, got shape {tuple(x.shape)}")
     k = kernels.of(x)

@@ -2,11 +2,14 @@
 
 import operator
 
+from .check import check_arrays
+
 __all__ = ["floor_size", "pairs_of", "sizes_of", "spatial_input"]
 
 
 def spatial_input(op, x, n, name="x"):
     """The n spatial sizes of x (B, C, S…), or an error."""
+    check_arrays(op, **{name: x})
     if x.ndim != n + 2:
         raise ValueError(
             f"{op}: {name} must have {n + 2} axes (batch, channels and {n} of space), "

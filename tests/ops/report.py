@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import numpy as np  # noqa: E402
 import table  # noqa: E402
-from test_network_ops import ERRORS  # noqa: E402
+from table_errors import NO_ERRORS  # noqa: E402
 
 
 def count():
@@ -46,13 +46,15 @@ def count():
                 excused["floors: the result is allowed to differ"] += 1
             if small:
                 checked["arrays in, arrays out"] += 1
-    checked["errors: the message names the op and what came"] = len(ERRORS)
+    checked["errors: the message names the op and what came × arrays, tensors"] = 2 * sum(
+        len(row.errors) for row in table.rows()
+    )
     return checked, excused, classes
 
 
 def main():
     checked, excused, classes = count()
-    ops, rows = table.by_op(), table.rows()
+    ops, rows = table.by_op(), [row for row in table.rows() if row.cases]
     print(f"{len(ops)} operations, {len(rows)} rows, {classes.total():,} inputs, {checked.total():,} cases\n")
     for title, counter in (("checked", checked), ("excused, by the row's own word", excused)):
         print(title)
@@ -60,6 +62,14 @@ def main():
             print(f"{number:8,}  {what}")
     common = ", ".join(f"{name} {number}" for name, number in classes.most_common(8))
     print(f"shape classes: {common}, and {len(classes) - 8} more")
+    errors = {op: sum(len(row.errors) for row in of_op) for op, of_op in ops.items()}
+    errors = dict(sorted(errors.items(), key=lambda item: (item[1], item[0])))
+    print(f"\nerror inputs: {sum(errors.values()):,} of {sum(map(bool, errors.values()))} operations")
+    for number in sorted(set(errors.values())):
+        print(f"{number:8,}  {', '.join(op for op, n in errors.items() if n == number)}")
+    print(f"operations without an error input: {len(NO_ERRORS)}")
+    for op, why in NO_ERRORS.items():
+        print(f"{op:>8}  {why}")
     return int(len(ops) < 100 or checked.total() < 7000)
 
 

@@ -18,13 +18,16 @@ A file ``table_*.py`` holds rows:
                floors=False: not compared between floors (the result is allowed to differ)
                rtol32: how far float32 may be from float64, relative to the largest entry
 
+    errors     what the function must refuse: bad(pattern, input, …, option=…); the message begins with the
+               op's name and matches the pattern. A row may hold errors alone (``table_errors.py``)
+
 Every row is put through every check of ``test_ops_table.py``.
 """
 
 import importlib
 import pathlib
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -44,6 +47,20 @@ class Row:
     smooth: bool = True
     floors: bool = True
     rtol32: float = 2e-5
+    errors: list = field(default_factory=list)
+
+
+@dataclass
+class Bad:
+    """An input that must be refused with a message that begins with the op's name and matches ``text``."""
+
+    text: str
+    inputs: tuple
+    options: dict
+
+
+def bad(text, *inputs, **options):
+    return Bad(text, inputs, options)
 
 
 # ── inputs ──────────────────────────────────────────────────────────────────────────────────────
@@ -145,6 +162,16 @@ def make_inputs(row, case, dtype):
     """The inputs of a case: the same numbers every time, and for both dtypes."""
     rng = np.random.default_rng(zlib.crc32(f"{row.op}/{case[0]}".encode()))
     return [np.asarray(x(rng, dtype)) if callable(x) else x for x in case[1:]]
+
+
+def make_bad(row, error):
+    """The inputs of an error case: one dtype is enough, for none is computed with."""
+    return make_inputs(row, (error.text, *error.inputs), np.float32)
+
+
+def as_tensor(x):
+    """An array of numbers as a tensor; anything else, what is no array among it, as it is."""
+    return Tensor(x) if isinstance(x, np.ndarray) and x.dtype.kind in "fiub" else x
 
 
 def is_float(x):

@@ -1,12 +1,15 @@
-"""Every operation, in every shape class: its gradient, its twin in NumPy, HIPS autograd, and the floors."""
+"""Every operation, in every shape class: its gradient, its twin in NumPy, HIPS autograd, and the floors;
+and what it must refuse."""
 
 import collections
+import re
 
 import autograd
 import autograd.numpy as hips_numpy
 import numpy as np
 import pytest
 import table
+from table_errors import NO_ERRORS
 
 from mmscratch import gradcheck, kernels, ops
 from mmscratch.autograd import Node
@@ -127,6 +130,34 @@ def test_arrays_give_arrays(op):
         results = results if isinstance(results, tuple) else (results,)
         assert not any(isinstance(r, Node) for r in results), f"{name}: tensors came from arrays"
         COUNT["arrays"] += 1
+
+
+def test_every_operation_is_shown_what_it_must_refuse():
+    without = {op for op in ops.__all__ if not any(row.errors for row in TABLE.get(op, []))}
+    assert without == set(NO_ERRORS), (
+        f"no error input, and no reason in NO_ERRORS: {sorted(without - set(NO_ERRORS))}; "
+        f"a reason, but error inputs too: {sorted(set(NO_ERRORS) - without)}"
+    )
+    assert all(NO_ERRORS.values())
+
+
+@each_op
+@pytest.mark.parametrize("form", ["arrays", "tensors"])
+def test_errors_name_the_operation_and_what_came(op, form):
+    for row in TABLE[op]:
+        for error in row.errors:
+            inputs = table.make_bad(row, error)
+            if form == "tensors":
+                inputs = [table.as_tensor(x) for x in inputs]
+            pattern = f"(?s)^{op}: .*{error.text}"
+            said = None
+            try:
+                row.function(*inputs, **error.options)
+            except (ValueError, TypeError, IndexError) as raised:
+                said = str(raised)
+            assert said is not None, f"{op}: took what should give an error like {error.text!r}"
+            assert re.search(pattern, said), f"{op}: {said!r} is not like {pattern!r}"
+            COUNT["errors"] += 1
 
 
 def test_enough_was_checked(request):
