@@ -327,3 +327,23 @@ def test_errors_name_the_operation_and_what_came(call, op, text):
 def test_a_whole_number_of_lengths_is_wanted():
     with pytest.raises(TypeError, match="lengths must be int64"):
         ops.lstm(q, None, None, np.zeros((8, 4)), np.zeros((8, 2)), None, None, np.zeros(3))
+
+
+# ── the floor under a length ─────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "cosine, eps",
+    [
+        (ops.cosine_similarity, 1e-8),
+        (ops.cosine_similarity_twin, 1e-8),
+        (lambda a, b: ops.cosine_similarity_matrix(a, b).reshape(1), 1e-12),
+        (lambda a, b: ops.sum(ops.normalize(a) * ops.normalize(b), axis=-1), 1e-12),
+    ],
+    ids=["cosine_similarity", "cosine_similarity_twin", "cosine_similarity_matrix", "normalize"],
+)
+def test_vectors_shorter_than_the_default_eps_are_divided_by_it(floor, cosine, eps):
+    """(0.3, 0.4) eps is half as long as eps: the cosine with itself is ¼, its slope (0.6, 0.8)/eps."""
+    a = Tensor(np.array([[0.3, 0.4]]) * eps, requires_grad=True)
+    value = cosine(a, a)
+    np.testing.assert_allclose(value.data, [0.25], rtol=1e-12)
+    value.backward()
+    np.testing.assert_allclose(a.grad.data if hasattr(a.grad, "data") else a.grad, [[0.6 / eps, 0.8 / eps]])
