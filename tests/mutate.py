@@ -273,7 +273,7 @@ def main(argv=None):
             )
 
     def wanted(fault):
-        return not fault.verdict or (args.again and not fault.killed)
+        return bool(fault.verdict) and not fault.killed if args.again else not fault.verdict
 
     try:
         ended = server.judge([f for f in todo if wanted(f)], files, args, keep)
