@@ -310,6 +310,8 @@ class Server:
                 try:
                     ran = run_item(item, after)
                 except Exception as error:
+                    if isinstance(error, ImportError) and not self.args.numba:
+                        continue  # it asks for the compiled floor: no judge here
                     raise SystemExit(f"fails without any fault: {item.nodeid}: {error!r:.300}") from error
             lines = {name_of[p]: sorted(s) for p, s in reach.lines.items() if s} if ran else {}
             kept[item.nodeid] = {"seconds": round(time.process_time() - began, 4), "lines": lines}
