@@ -226,3 +226,23 @@ def test_pooling_by_hand(floor):
     padded = ops.avg_pool1d(x, kernel_size=2, padding=1, count_include_pad=False)
     assert padded.tolist() == [[[1.0, 2.5, 4.5, 6.0]]]
     assert ops.adaptive_avg_pool1d(x, output_size=4).tolist() == [[[1.5, 2.5, 4.5, 5.5]]]
+
+
+# ── the floor under a length ─────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(
+    "cosine, eps",
+    [
+        (ops.cosine_similarity, 1e-8),
+        (ops.cosine_similarity_twin, 1e-8),
+        (lambda a, b: ops.cosine_similarity_matrix(a, b).reshape(1), 1e-12),
+        (lambda a, b: ops.sum(ops.normalize(a) * ops.normalize(b), axis=-1), 1e-12),
+    ],
+    ids=["cosine_similarity", "cosine_similarity_twin", "cosine_similarity_matrix", "normalize"],
+)
+def test_vectors_shorter_than_the_default_eps_are_divided_by_it(floor, cosine, eps):
+    """(0.3, 0.4) eps is half as long as eps: the cosine with itself is ¼, its slope (0.6, 0.8)/eps."""
+    a = Tensor(np.array([[0.3, 0.4]]) * eps, requires_grad=True)
+    value = cosine(a, a)
+    np.testing.assert_allclose(value.data, [0.25], rtol=1e-12)
+    value.backward()
+    np.testing.assert_allclose(a.grad.data if hasattr(a.grad, "data") else a.grad, [[0.6 / eps, 0.8 / eps]])
