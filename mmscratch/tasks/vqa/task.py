@@ -122,7 +122,7 @@ def _answers(run):
 
 
 def evaluate(run, data=None, split="val"):
-    """Figures of a run on one split, beside its controls; see ``judge.judge``. Warnings: to stderr."""
+    """Figures of a run on one split, beside its controls; see ``judge.py``. Warnings: to stderr."""
     model, vocabulary, answers, prior = load_model(run)
     asked = asked_of(settings_of(run), load(data or run.data, split), vocabulary, answers)
     figures = judge(model, asked, prior, vocabulary, run.seed)
