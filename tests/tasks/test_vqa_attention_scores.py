@@ -57,6 +57,24 @@ def test_who_looks_at_the_objects_scores_and_who_looks_anywhere_gets_chance(aske
         assert blind[f"attention: {name}, glimpse 1"] == pytest.approx(found[f"attention: {name}"])
 
 
+def test_looks_at_found_objects_are_scored_by_objects():
+    """Two pictures of three and two objects; by hand."""
+    masks = np.zeros((3, 64, 64), bool)
+    rows = np.zeros((3, 4, 15), np.float32)
+    rows[0, :3, 0] = rows[1, :2, 0] = 1.0
+    rows[0, :3, 1:3] = [[-0.5, -0.5], [0.5, 0.5], [0.5, -0.5]]  # at (16, 16), (48, 48), (48, 16)
+    rows[1, :2, 1:3] = [[-0.5, 0.5], [0.5, 0.5]]
+    masks[0, 44:52, 44:52] = masks[1, 44:52, 12:20] = masks[2, :4, :4] = True
+    right, there = vqa_attention._found_objects(rows, masks)
+    assert there.sum(1).tolist() == [3, 2, 0]
+    assert right.tolist() == [[False, True, False, False], [True, False, False, False], [False] * 4]
+    looks = np.array([[0.1, 0.7, 0.1, 0.1], [0.3, 0.7, 0.0, 0.0]])
+    found = vqa_attention._object_scores(looks, right[:2], there[:2])
+    wanted = {"maps": 2, "pointing": 0.5, "pointing, chance": (1 / 3 + 1 / 2) / 2, "IoU": 0.5,
+              "mass inside": (7 / 9 + 0.3) / 2, "mass inside, chance": (1 / 3 + 1 / 2) / 2}  # fmt: skip
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
 def test_no_figures_without_maps_or_scenes(asked):
     import dataclasses
 
@@ -119,6 +137,18 @@ def test_supports_follow_their_questions():
     assert some.supports == tuple(questions.supports[i] for i in range(len(questions)) if i in (2, 5))
     for i, scene in enumerate(some.scenes):
         np.testing.assert_array_equal(some.images[i], render(scene))
+
+
+def test_a_model_that_looks_at_found_objects_is_scored_by_them(tmp_path, capsys):
+    out, file = tmp_path / "run", tmp_path / "figures.json"
+    settings = ["model=san", "encoder=detected", "epochs=1", "hidden=16", "batch_size=60", "question=lstm"]
+    assert main(["train", "vqa", "--data", DATA, "--out", str(out), "--quiet", "--set", *settings]) == 0
+    assert main(["evaluate", str(out), "--json", str(file)]) == 0
+    figures = json.loads(file.read_text())
+    assert 0.2 < figures["attention: pointing, chance"] == figures["attention: mass inside, chance"] < 0.7
+    assert 0 <= figures["attention: pointing, glimpse 2"] <= 1
+    assert vqa_attention.main([str(out), "--out", str(tmp_path / "map.png")]) == 2
+    assert "looks at found objects; cells are drawn" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -9,6 +9,9 @@ chance, that of a map that knows nothing; of the mean over a model's glimpses an
 A cell is seldom covered by its object: no map over cells points better than "at most", which looks at the
 cell that has most of it. A glimpse whose question names two objects may rest on one: it points well, and has
 half of the mask.
+
+Models that look at found objects (``encoder=detected``) are scored by objects instead of pixels: a found one
+is right where its place lies on one that decides. Their chance is that of looking at all found objects alike.
 """
 
 from __future__ import annotations
@@ -32,15 +35,20 @@ from .data import load, words_of
 __all__ = ["attention_figures", "maps_of", "question_figure", "main"]
 
 
-def maps_of(model, asked, chosen, batch_size=250):
-    """The maps of some questions, laid out as pictures: (M, G, side, side)."""
+def weights_of(model, asked, chosen, batch_size=250):
+    """Where the model looks of some questions: (M, G, cells), or (M, G, objects found)."""
     found = []
     for i in range(0, len(chosen), batch_size):
         some = chosen[i : i + batch_size]
         pictures, place = np.unique(asked.image_of[some], return_inverse=True)
         shown = Tensor(asked.pixels(pictures))
         found.append(model.attention(shown, asked.batch(some), place.reshape(-1)))
-    maps = np.concatenate(found)
+    return np.concatenate(found)
+
+
+def maps_of(model, asked, chosen, batch_size=250):
+    """The maps of some questions, laid out as pictures: (M, G, side, side)."""
+    maps = weights_of(model, asked, chosen, batch_size)
     side = math.isqrt(maps.shape[2])
     if side * side != maps.shape[2]:
         raise ValueError(f"maps_of: expected a square of cells, got {maps.shape[2]}")
@@ -50,12 +58,11 @@ def maps_of(model, asked, chosen, batch_size=250):
 def attention_figures(model, asked, most=2000):
     """{"attention: pointing", "attention: pointing, chance", …, "attention: pointing, glimpse 1", …}.
 
-    Empty of models that do not attend, or to rows of objects instead of cells, and where it is not known
-    which objects decide. Scored are the first ``most`` questions that have such objects.
+    Empty of models that do not attend, and where it is not known which objects decide. Scored are the first
+    ``most`` questions that have such objects; where a model looks at found objects, those with one found.
     """
     questions = asked.questions
-    rows = asked.grids is not None and asked.grids.ndim == 3 and not hasattr(model, "grid")
-    if not hasattr(model, "attention") or rows or questions.supports is None:
+    if not hasattr(model, "attention") or questions.supports is None:
         return {}
     chosen = np.array([m for m, ids in enumerate(questions.supports) if ids][:most])
     if not len(chosen):
@@ -64,18 +71,62 @@ def attention_figures(model, asked, most=2000):
         scenes.masks(questions.scenes[questions.image_of[m]])[list(questions.supports[m])].any(0)
         for m in chosen
     ])  # fmt: skip
+    if looks_at_objects(model, asked):
+        right, there = _found_objects(asked.grids[asked.image_of[chosen]], masks)
+        known = right.any(1)
+        if not known.any():
+            return {}
+        weights, right, there = weights_of(model, asked, chosen[known]), right[known], there[known]
+        return _named(weights, lambda looks: _object_scores(looks, right, there))
     maps = maps_of(model, asked, chosen)
-    found = {f"attention: {k}": v for k, v in attention_scores(maps.mean(1), masks, "area").items()}
+    found = _named(maps, lambda looks: attention_scores(looks, masks, "area"))
     side = maps.shape[2]
     inside = masks.reshape(len(masks), side, masks.shape[1] // side, side, -1).mean((2, 4))
-    found["attention: pointing, at most"] = float(inside.max((1, 2)).mean())
-    if maps.shape[1] > 1:
-        for g in range(maps.shape[1]):
-            found |= {
-                f"attention: {name}, glimpse {g + 1}": value
-                for name, value in attention_scores(maps[:, g], masks, "area").items()
-                if name != "maps" and "chance" not in name
-            }
+    return found | {"attention: pointing, at most": float(inside.max((1, 2)).mean())}
+
+
+def looks_at_objects(model, asked):
+    """Whether the model attends to rows of found objects; top-down attention spreads its boxes over cells."""
+    return asked.grids is not None and asked.grids.ndim == 3 and not hasattr(model, "grid")
+
+
+def _named(maps, score):
+    """The scores of the mean over the glimpses, and, where there are several, of each without its chance."""
+    found = {f"attention: {name}": value for name, value in score(maps.mean(1)).items()}
+    for g in range(maps.shape[1] if maps.shape[1] > 1 else 0):
+        found |= {
+            f"attention: {name}, glimpse {g + 1}": value
+            for name, value in score(maps[:, g]).items()
+            if name != "maps" and "chance" not in name
+        }
+    return found
+
+
+def _found_objects(rows, masks):
+    """Which rows of ``object_rows`` are objects, and which of these lie on a mask: two of (M, R) bool.
+
+    Shapes     rows (M, R, 15): P(there), x and y from −1 to 1, …; masks (M, H, W)
+    """
+    there = rows[:, :, 0] > 0.5
+    size = np.array(masks.shape[:0:-1])  # W, H
+    x, y = np.clip((rows[:, :, 1:3] + 1) / 2 * size, 0, size - 1).astype(int).transpose(2, 0, 1)
+    return there & masks[np.arange(len(masks))[:, None], y, x], there
+
+
+def _object_scores(looks, right, there):
+    """``attention_scores`` of weights over found objects, a picture's objects in place of its pixels.
+
+    Shapes     looks (M, R), right and there (M, R) bool
+    """
+    counts, found = there.sum(1), {}
+    for n in np.unique(counts):
+        some = counts == n
+        kept = there[some]
+        rows = (
+            a[some][kept].reshape(-1, 1, n) for a in (looks + 1e-12, right)
+        )  # all may look at an empty row
+        for name, value in attention_scores(*rows, "area").items():
+            found[name] = found.get(name, 0.0) + value * (1 if name == "maps" else float(some.mean()))
     return found
 
 
@@ -133,6 +184,8 @@ def draw(run, path, split="val", number=None):
     asked = asked_of(settings_of(run), load(run.data, split), vocabulary, answers)
     if not hasattr(model, "attention"):
         raise RunError(run.folder, f"is of model={run.settings['model']}, which does not attend")
+    if looks_at_objects(model, asked):
+        raise RunError(run.folder, "is of a model that looks at found objects; cells are drawn")
     said = answers_of(model, asked)
     if number is None:
         right = np.flatnonzero((said == asked.target) & (np.array(asked.questions.types) == "query_relation"))
