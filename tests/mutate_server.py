@@ -25,6 +25,7 @@ import time
 import types
 
 import pytest
+from _pytest.tmpdir import tmppath_result_key
 
 from tests import mutate
 
@@ -192,6 +193,7 @@ def run_item(item, after):
     """Run one test; its exception is the caller's. False: it was skipped."""
     if hasattr(item, "_request") and not item._request:
         item._initrequest()
+    item.stash[tmppath_result_key] = {}  # what pytest's own loop writes, and tmp_path's end asks for
     try:
         item.ihook.pytest_runtest_setup(item=item)
         item.ihook.pytest_runtest_call(item=item)

@@ -235,5 +235,5 @@ def test_the_gradient_of_a_running_product(exclusive, reverse):
         seen = [j for j in range(4) if (j >= i if reverse else j <= i) and not (exclusive and j == i)]
         close(y.data[i], np.prod(x[seen]))
         for j in seen:
-            expected[j] += dy[i] * np.prod(x[[l for k in seen if k != j]])
+            expected[j] += dy[i] * np.prod(x[[k for k in seen if k != j]])
     close(leaf.grad, expected)
