@@ -131,13 +131,18 @@ def put(source, number):
     path = source.places[number][2]
     new = source.compiled(number)
     put_default(source, number, path)
+    changed, found = False, False
     for old_code, new_code in pairs(source.code, new):
         if old_code is source.code or old_code == new_code:
             continue
+        changed = True
         for function in source.functions.get(key(old_code), ()):
             if old_code.co_freevars != new_code.co_freevars:
                 raise CannotPut("other variables are enclosed")
             function.__code__ = new_code
+            found = True
+    if changed and not found:
+        raise CannotPut("no function that was made from this code")
     if span(source.tree, path) is None:
         put_constants(source, new)
 
@@ -268,6 +273,7 @@ class Server:
         items = [i for i in session.items if not i.get_closest_marker("xfail")]
         reach = self.reached(items, sources)
         items = {i.nodeid: i for i in items if i.nodeid in reach}
+        gc.unfreeze()  # what is frozen (tests/conftest.py) is not among gc.get_objects()
         find_functions(sources)
         self.caches = list(forget(sources))
         lines = {

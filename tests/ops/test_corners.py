@@ -109,7 +109,7 @@ def test_powers_of_a_number():
     """∂aˣ/∂x = aˣ log a: 0 for a = 0, not a number for a < 0."""
     x = [1.0, 2.0]
     close(value_and_slope(lambda x: ops.pow(3.0, x), x), [[3.0, 9.0], math.log(3) * np.array([3.0, 9.0])])
-    close(value_and_slope(lambda x: ops.pow(0.0, x), x), np.zeros((2, 2)))
+    close(value_and_slope(lambda x: ops.pow(0.0, x), [0.0, 2.0]), [[1.0, 0.0], [0.0, 0.0]])
     with np.errstate(all="ignore"):
         y, slope = value_and_slope(lambda x: ops.pow(-2.0, x), x)
     close(y, [-2.0, 4.0])
@@ -237,3 +237,44 @@ def test_the_gradient_of_a_running_product(exclusive, reverse):
         for j in seen:
             expected[j] += dy[i] * np.prod(x[[k for k in seen if k != j]])
     close(leaf.grad, expected)
+
+
+# ── classes that overflow, or are one; cells that are cut; drops of everything ───────────────────
+def test_cross_entropy_of_large_logits_and_of_one_class():
+    large = np.array([[1e4, 1e4 - 1.0, -1e4]])
+    for loss in (ops.cross_entropy, ops.cross_entropy_twin):
+        close(loss(large, np.array([1])), np.log1p(np.exp(1.0)))
+        one = loss(np.zeros((2, 1)), np.array([0, -100]), reduction="none")
+        assert one.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_a_gru_whose_arguments_are_cut(reset_after):
+    rng = np.random.default_rng(6)
+    x, h = 4.0 * rng.standard_normal((1, 3, 2)), rng.standard_normal((3, 2))
+    w, u = rng.standard_normal((6, 2)), rng.standard_normal((6, 2))
+    cut = {"a_min": -0.7, "a_max": 0.7}
+    r, z = (scipy.special.expit(np.clip(x[0] @ w[i : i + 2].T + h @ u[i : i + 2].T, **cut)) for i in (0, 2))
+    inner = r * (h @ u[4:].T) if reset_after else (r * h) @ u[4:].T
+    n = np.tanh(np.clip(x[0] @ w[4:].T + inner, **cut))
+    found = ops.gru_twin(x, h, w, u, clip=0.7, reset_after=reset_after)[1]
+    np.testing.assert_allclose(found, (1 - z) * n + z * h, rtol=1e-10, atol=1e-12)
+
+
+def test_dropout_of_everything_leaves_zeros():
+    y, slope = value_and_slope(lambda x: ops.dropout(x, p=1.0), [3.0, -1.0])
+    assert y.tolist() == slope.tolist() == [0.0, 0.0]
+
+
+def test_an_axis_of_one_is_widened_in_einsum():
+    rng = np.random.default_rng(7)
+    for equation, first, second in (
+        ("ij,jk->ik", (2, 1), (3, 4)),
+        ("ij,jk->ik", (2, 3), (1, 4)),
+        ("ij,jk->ik", (2, 2), (1, 4)),
+        ("bij,bjk->bik", (1, 2, 3), (5, 3, 2)),
+    ):
+        a, b = rng.standard_normal(first), rng.standard_normal(second)
+        np.testing.assert_allclose(
+            ops.einsum(equation, a, b), np.einsum(equation, a, b), rtol=1e-10, atol=1e-12
+        )
