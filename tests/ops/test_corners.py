@@ -278,3 +278,22 @@ def test_an_axis_of_one_is_widened_in_einsum():
         np.testing.assert_allclose(
             ops.einsum(equation, a, b), np.einsum(equation, a, b), rtol=1e-10, atol=1e-12
         )
+
+
+def test_a_pair_ranked_as_it_should_be_costs_nothing_by_default():
+    a, b, t = np.array([2.0, 2.0, 1.0]), np.array([1.5, 2.0, 3.0]), np.array([1.0, 1.0, 1.0])
+    assert ops.margin_ranking_loss(a, b, t, reduction="none").tolist() == [0.0, 0.0, 2.0]
+
+
+def test_a_sequence_of_no_steps_gives_back_its_state():
+    x, h, c = np.zeros((0, 2, 3)), np.ones((2, 4)), 2 * np.ones((2, 4))
+    for function, gates, states in ((ops.lstm_twin, 4, (h, c)), (ops.gru_twin, 3, (h,))):
+        hs, *last = function(x, *states, np.ones((gates * 4, 3)), np.ones((gates * 4, 4)))
+        assert hs.shape == (0, 2, 4)
+        assert all(np.array_equal(a, b) for a, b in zip(last, states, strict=True))
+
+
+def test_the_place_of_the_largest_of_all_can_keep_the_axes():
+    x = np.array([[1.0, 5.0, 2.0], [0.0, 3.0, 4.0]])
+    assert ops.argmax(x, keepdims=True).tolist() == [[1]] and ops.argmin(x, keepdims=True).tolist() == [[3]]
+    assert int(ops.argmax(x)) == 1 and ops.argmax(x, axis=1, keepdims=True).tolist() == [[1], [2]]
