@@ -25,6 +25,7 @@ import time
 import types
 
 import pytest
+from _pytest.tmpdir import tmppath_result_key
 
 from tests import mutate
 
@@ -130,13 +131,18 @@ def put(source, number):
     path = source.places[number][2]
     new = source.compiled(number)
     put_default(source, number, path)
+    changed, found = False, False
     for old_code, new_code in pairs(source.code, new):
         if old_code is source.code or old_code == new_code:
             continue
+        changed = True
         for function in source.functions.get(key(old_code), ()):
             if old_code.co_freevars != new_code.co_freevars:
                 raise CannotPut("other variables are enclosed")
             function.__code__ = new_code
+            found = True
+    if changed and not found:
+        raise CannotPut("no function that was made from this code")
     if span(source.tree, path) is None:
         put_constants(source, new)
 
@@ -192,6 +198,7 @@ def run_item(item, after):
     """Run one test; its exception is the caller's. False: it was skipped."""
     if hasattr(item, "_request") and not item._request:
         item._initrequest()
+    item.stash[tmppath_result_key] = {}  # what pytest's own loop writes, and tmp_path's end asks for
     try:
         item.ihook.pytest_runtest_setup(item=item)
         item.ihook.pytest_runtest_call(item=item)
@@ -266,6 +273,7 @@ class Server:
         items = [i for i in session.items if not i.get_closest_marker("xfail")]
         reach = self.reached(items, sources)
         items = {i.nodeid: i for i in items if i.nodeid in reach}
+        gc.unfreeze()  # what is frozen (tests/conftest.py) is not among gc.get_objects()
         find_functions(sources)
         self.caches = list(forget(sources))
         lines = {
