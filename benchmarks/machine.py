@@ -19,7 +19,7 @@ __all__ = ["Peaks", "describe"]
 
 VERSIONS = (
     "numpy", "scipy", "numba", "llvmlite", "torch", "faiss-cpu", "tokenizers", "gensim", "librosa",
-    "lightgbm",
+    "lightgbm", "pycocoevalcap",
 )  # fmt: skip
 
 

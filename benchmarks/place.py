@@ -18,7 +18,7 @@ __all__ = ["LIBRARIES", "Place", "as_array", "backward_step", "gpu", "missing", 
 ALWAYS = ("torch", "faiss")
 """Libraries that are set up before anything is timed."""
 
-LATER = ("tokenizers", "gensim", "librosa", "lightgbm")
+LATER = ("tokenizers", "gensim", "librosa", "lightgbm", "pycocoevalcap")
 """Libraries of a few rows: imported by the first that asks."""
 
 LIBRARIES = ALWAYS + LATER
@@ -54,7 +54,7 @@ def missing():
 class Place:
     """device: "cpu" or "cuda"; libraries: those that may be used (of ``LIBRARIES``), if installed.
 
-    torch, faiss, tokenizers, gensim, librosa, lightgbm: the modules, or None where they are missing.
+    torch, faiss, tokenizers, …: the modules of ``LIBRARIES``, or None where they are missing.
     """
 
     def __init__(self, device="cpu", libraries=LIBRARIES):

@@ -1,4 +1,4 @@
-"""Sound: MFCC and its steps beside librosa, on half a minute of noise, with librosa's own settings."""
+"""Sound: MFCC and its steps beside librosa, on a minute of noise, with librosa's own settings."""
 
 import functools
 
@@ -9,7 +9,7 @@ from mmscratch.representations import audio
 from ..case import Case, Row
 
 TOPIC = "Sound"
-RATE, SECONDS = 22050, 30
+RATE, SECONDS = 22050, 60
 
 
 def rows():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,12 +49,10 @@ def bleu_counts(
         raise ValueError(
             f"bleu: reference_length: expected one of {', '.join(LENGTHS)}, got {reference_length!r}"
         )
-    most: Counter[tuple[str, ...]] = Counter()
-    for reference in references:
-        most |= ngram_counts(reference, max_n)
+    there = [ngram_counts(reference, max_n) for reference in references]
     matches = [0] * max_n
     for gram, count in ngram_counts(candidate, max_n).items():
-        matches[len(gram) - 1] += min(count, most[gram])
+        matches[len(gram) - 1] += min(count, max(counts.get(gram, 0) for counts in there))
     c = len(candidate)
     lengths = [len(reference) for reference in references]
     r: float = min((abs(n - c), n) for n in lengths)[1]

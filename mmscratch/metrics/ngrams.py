@@ -25,7 +25,7 @@ def ngram_counts(tokens: Sequence[str], max_n: int) -> Counter[tuple[str, ...]]:
     tokens = tuple(tokens)
     counts: Counter[tuple[str, ...]] = Counter()
     for n in range(1, max_n + 1):
-        counts.update(tokens[i : i + n] for i in range(len(tokens) - n + 1))
+        counts.update(zip(*(tokens[i:] for i in range(n)), strict=False))  # n neighbours at a time
     return counts
 
 

@@ -11,6 +11,8 @@ share is what generalises. Early stopping keeps as many trees as were best for o
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from .. import kernels
@@ -90,7 +92,7 @@ class LambdaMART(Ranker):
         others = None if judge is None else np.zeros(len(judge[0]))
         self.trees_, self.judged_ = [], []
         for t in range(self.n_estimators):
-            _, slope, curve = pulls(scores, y, bounds, scales=scales, **options)
+            _, slope, curve = pulls(scores, y, bounds, scales=scales, losses=False, **options)
             if t % self.bagging_freq == 0:
                 rows = _some(rng, len(y), self.bagging_fraction)
             features = varied[_some(rng, len(varied), self.feature_fraction)]
@@ -100,7 +102,7 @@ class LambdaMART(Ranker):
                 for own, value in zip(leaves, tree.value, strict=True):
                     scores[own] += value
             else:
-                scores += self._read([tree], x)
+                scores += self._read([_in_bins(tree, edges)], bins.T)
             self.trees_.append(tree)
             if judge is not None:
                 others += self._read([tree], judge[0])
@@ -158,6 +160,12 @@ def _some(rng, count, fraction):
     if fraction == 1:
         return np.arange(count)
     return np.sort(rng.choice(count, max(1, round(fraction * count)), replace=False))
+
+
+def _in_bins(tree, edges):
+    """The tree as one of binned features, which are a fraction of the numbers to read."""
+    last = [np.searchsorted(edges[f], cut) for f, cut in zip(tree.feature, tree.threshold, strict=True)]
+    return dataclasses.replace(tree, threshold=np.array(last, np.int64))
 
 
 def _flat(trees):

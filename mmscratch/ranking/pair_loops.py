@@ -5,17 +5,31 @@ import math
 import numpy as np
 
 from ..kernels.jit import njit
+from ..kernels.pool import parallel
 
 __all__ = ["dual_epoch", "pulls"]
 
+TASK = 64
+"""Queries of one task."""
 
-@njit
-def pulls(scores, gain, bounds, by_rank, scales, weighed, sigma, truncation, norm, discount, slope, curve):
-    """``pairwise.pulls``: adds to slope and curve; → ℓ.  by_rank: the documents of each query, best first."""
-    loss = 0.0
-    for q in range(bounds.size - 1):
+
+def pulls(scores, gain, bounds, scales, weighed, sigma, truncation, norm, discount, losses):
+    """``pairwise.pulls`` → ℓ (0 where ``losses`` is False), λ, h."""
+    slope, curve, loss = np.zeros(len(gain)), np.zeros(len(gain)), np.zeros(-(-(len(bounds) - 1) // TASK))
+    settings = scales, weighed, sigma, truncation, norm, discount
+    _pull(len(loss), scores, gain, bounds, *settings, losses, loss, slope, curve)
+    return loss.sum(), slope, curve
+
+
+@parallel
+def _pull(
+    task, scores, gain, bounds, scales, weighed, sigma, truncation, norm, discount, losses, loss, slope, curve
+):
+    """Some queries of all: each pair adds to the two documents' λ and h."""
+    for q in range(task * TASK, min((task + 1) * TASK, bounds.size - 1)):
         begin, end = bounds[q], bounds[q + 1]
-        at, n = by_rank[begin:end], end - begin
+        n = end - begin
+        at = np.argsort(-scores[begin:end], kind="mergesort") + begin
         spread = scores[at[0]] > scores[at[n - 1]]
         total = 0.0
         for i in range(min(n - 1, truncation)):
@@ -32,7 +46,8 @@ def pulls(scores, gain, bounds, by_rank, scales, weighed, sigma, truncation, nor
                         w /= 0.01 + abs(gap)
                 e = math.exp(-sigma * abs(gap))
                 p = e / (1 + e) if gap > 0 else 1 / (1 + e)
-                loss += w * (math.log1p(e) + (0.0 if gap > 0 else -sigma * gap))
+                if losses:
+                    loss[task] += w * (math.log1p(e) + (0.0 if gap > 0 else -sigma * gap))
                 pair, bend = sigma * w * p, sigma * sigma * w * p * (1 - p)
                 slope[high] -= pair
                 slope[low] += pair
@@ -44,7 +59,6 @@ def pulls(scores, gain, bounds, by_rank, scales, weighed, sigma, truncation, nor
             for i in range(begin, end):
                 slope[i] *= factor
                 curve[i] *= factor
-    return loss
 
 
 @njit(fastmath={"contract", "reassoc"})  # the sums over features in vectors

@@ -33,9 +33,10 @@ def swap_scales(y, bounds, truncation=None):
     return np.array([1 / b if b > 0 else 0.0 for b in best])
 
 
-def pulls(scores, y, bounds, *, scales=None, sigma=1.0, truncation=None, norm=False):
+def pulls(scores, y, bounds, *, scales=None, sigma=1.0, truncation=None, norm=False, losses=True):
     """ℓ, λ and h of all queries.
 
+    losses     whether ℓ is wanted; otherwise it may be given as 0
     scales     None: RankNet.  What ``swap_scales`` gave: LambdaRank; ℓ is then that of w as it stands
     Shapes     scores float64, y int64 (N,), bounds int64 (Q + 1,) → ℓ (), λ (N,), h (N,)
     Note       compiled where the cpu floor serves NumPy arrays; ``_pulls`` of one query is the formula
@@ -44,15 +45,11 @@ def pulls(scores, y, bounds, *, scales=None, sigma=1.0, truncation=None, norm=Fa
     if kernels.host().__name__.endswith(".cpu"):
         from . import pair_loops
 
-        count = np.diff(bounds)
-        weighed = np.zeros(len(count)) if scales is None else scales
-        by_rank = np.lexsort((-scores, np.repeat(np.arange(len(count)), count)))  # stable, as ``order``
-        slope, curve = np.zeros(len(y)), np.zeros(len(y))
-        loss = pair_loops.pulls(
-            scores, gains(y), bounds, by_rank, weighed, scales is not None, float(sigma), truncation,
-            bool(norm), discounts(int(count.max())), slope, curve,
+        weighed = np.zeros(len(bounds) - 1) if scales is None else scales
+        return pair_loops.pulls(
+            scores, gains(y), bounds, weighed, scales is not None, float(sigma), truncation, bool(norm),
+            discounts(int(np.diff(bounds).max())), losses,
         )  # fmt: skip
-        return loss, slope, curve
     parts = [
         _pulls(scores[a:b], y[a:b], None if scales is None else scales[q], sigma, truncation, norm)
         for q, (a, b) in enumerate(zip(bounds[:-1], bounds[1:], strict=True))

@@ -99,8 +99,7 @@ def grow(bins, edges, features, rows, slope, curve, limits):
         if not parent.gain > limits.least_gain:
             break
         feature = used[parent.place]
-        to_left = bins[feature, parent.rows] <= parent.bin
-        parts = parent.rows[to_left], parent.rows[~to_left]
+        parts = step.split(bins[feature], parent.rows, parent.bin)
         small = int(len(parts[1]) < len(parts[0]))
         found = [None, None]
         found[small] = leaf(parts[small], parent=len(nodes), side=small)
@@ -125,7 +124,7 @@ def _steps():
         from . import tree_loops
 
         return tree_loops
-    return types.SimpleNamespace(gather=_gather, best_cut=_best_cut)
+    return types.SimpleNamespace(gather=_gather, best_cut=_best_cut, split=_split)
 
 
 def _gather(bins, used, rows, slope, curve, width):
@@ -153,3 +152,9 @@ def _best_cut(histogram, totals, least_rows, least_curve, l2):
         return -np.inf, 0, 0
     place, back = divmod(int(gain[:, ::-1].argmax()), gain.shape[1])
     return float(gain.max()), place, gain.shape[1] - 1 - back
+
+
+def _split(of, rows, last):
+    """The rows whose bin is at most ``last``, and the others. of (N,): the bins of one feature"""
+    to_left = of[rows] <= last
+    return rows[to_left], rows[~to_left]
