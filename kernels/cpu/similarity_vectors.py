@@ -6,9 +6,13 @@ what the k-th best row so far demands, and an exact look at the rare ones that r
 float64 product in one fixed order of addition, and it alone decides: the float32 products only say which rows
 need none. So neither blocks nor tasks nor threads decide about a tie. At the end the tasks' lists are merged.
 
-    few queries    dot products, four rows of the database at once: as fast as memory delivers
-    many queries   outer products: queries packed as panels of COLUMNS, rows of the database spread from where
-                   they lie (Goto & van de Geijn, 2008, with A unpacked)
+    few queries    dot products, STREAMS rows of the database at once: as fast as memory delivers
+    many queries   outer products: queries packed as panels of COLUMNS, ROWS rows of the database spread from
+                   where they lie (Goto & van de Geijn, 2008, with A unpacked)
+
+Rows that are multiplied at once come from so many far places of the task's range, at each of which it goes on
+row by row. Then the processor sees a few streams, each from end to end, and fetches ahead of all of them;
+of neighbouring rows it sees short pieces that begin and end, and memory delivers half as much.
 
 Largest error of a score against float64: its rounding to float32 (6e-8).
 """
@@ -17,9 +21,9 @@ import numpy as np
 
 from ..jit import njit
 from ..pool import parallel
-from .microkernels import COLUMNS, DOT, ROWS, VECTORS, dot_tile, tile
+from .microkernels import COLUMNS, ROWS, VECTORS, dot_tile, tile
 from .rows import load_some
-from .simd import LANES, fma, load, prefetch, splat, total, widen
+from .simd import LANES, fma, load, splat, total, widen
 from .simd_masks import every
 from .topk_loops import insert
 
@@ -29,8 +33,8 @@ BLOCK = 8 * ROWS
 FEW = 8
 """Up to this many queries dot products are quicker."""
 
-_LINE = 16
-"""Numbers in a line of the cache."""
+STREAMS = 4
+"""Places from which rows are read at once for few queries; for many they are ROWS."""
 
 _f = np.float32
 _NAN, _LEAST, _MOST = _f(np.nan), _f(1e-15), _f(1e18)
@@ -48,40 +52,30 @@ def _length(x, start, width):
 
 
 @njit
-def _fetch(x, start, count):
-    """Ask for these numbers, which will be wanted soon. (Behind the end of the array this does nothing.)"""
-    for i in range(start, start + count, _LINE):
-        prefetch(x, i)
-
-
-@njit
-def _dots(queries, count, x, start, rows, width, products):
-    """products[q · BLOCK + n] = query q · row n."""
-    for n in range(0, rows, DOT):
-        at = start + n * width
-        _fetch(x, at + BLOCK * width, DOT * width)
+def _dots(queries, count, x, start, apart, rows, width, products):
+    """products[q · BLOCK + n] = query q · row n of the block."""
+    for n in range(0, rows, STREAMS):
+        at = start + n // STREAMS * width
         for q in range(count):
-            if rows - n >= DOT:
-                dot_tile(1, DOT, queries, q * width, width, x, at, width,
-                         products, q * BLOCK + n, BLOCK, width, False)  # fmt: skip
+            if rows - n >= STREAMS:
+                dot_tile(1, STREAMS, queries, q * width, width, x, at, apart, products, q * BLOCK + n, BLOCK,
+                         width, False)  # fmt: skip
             else:
                 for i in range(rows - n):
-                    dot_tile(1, 1, queries, q * width, width, x, at + i * width, width, products,
+                    dot_tile(1, 1, queries, q * width, width, x, at + i * apart, width, products,
                              q * BLOCK + n + i, BLOCK, width, False)  # fmt: skip
 
 
 @njit
-def _outer(panels, count, x, start, rows, width, products):
-    """products[n · count + q] = row n · query q; count whole panels of queries."""
+def _outer(panels, count, x, start, apart, rows, width, products):
+    """products[n · count + q] = row n of the block · query q; count whole panels of queries."""
     for column in range(0, count, COLUMNS):
         panel = column * width
         for n in range(0, rows - rows % ROWS, ROWS):
-            if column == 0:
-                _fetch(x, start + (BLOCK + n) * width, ROWS * width)
-            tile(ROWS, VECTORS, x, start + n * width, width, 1, panels, panel, COLUMNS, products,
+            tile(ROWS, VECTORS, x, start + n // ROWS * width, apart, 1, panels, panel, COLUMNS, products,
                  n * count + column, count, width, False, None)  # fmt: skip
         for n in range(rows - rows % ROWS, rows):
-            tile(1, VECTORS, x, start + n * width, width, 1, panels, panel, COLUMNS, products,
+            tile(1, VECTORS, x, start + n * apart, width, 1, panels, panel, COLUMNS, products,
                  n * count + column, count, width, False, None)  # fmt: skip
 
 
@@ -120,16 +114,23 @@ def search(task, tasks, queries, operand, count, database, lengths, normalized, 
     limits = np.full(count, np.inf, np.float32)
     limits[: lengths.size] = -np.inf  # nothing kept yet: all are good enough
     got, best, where = kept[task], score[task], index[task]
-    last = (task + 1) * n // tasks
-    for first in range(task * n // tasks, last, BLOCK):
-        rows = min(BLOCK, last - first)
-        if not normalized:
-            for i in range(rows):
-                norms[i] = _length(flat, (first + i) * width, width)
+    streams = STREAMS if few else ROWS
+    begin, last = task * n // tasks, (task + 1) * n // tasks
+    apart, lines = (last - begin) // streams, BLOCK // streams
+    blocks = -(-apart // lines)
+    for block in range(blocks + 1):
+        # Row r of the block is row first + r // streams + r % streams · apart of the database.
+        first = begin + block * lines
+        rows = min(lines, apart - block * lines) * streams
+        if block == blocks:  # the few that are left behind the streams
+            first, rows, apart = begin + apart * streams, (last - begin) % streams, 1
         if few:
-            _dots(operand, count, flat, first * width, rows, width, products)
+            _dots(operand, count, flat, first * width, apart * width, rows, width, products)
         else:
-            _outer(operand, count, flat, first * width, rows, width, products)
+            _outer(operand, count, flat, first * width, apart * width, rows, width, products)
+        if not normalized:  # only now: the products have brought the rows into the cache
+            for r in range(rows):
+                norms[r] = _length(flat, (first + r // streams + r % streams * apart) * width, width)
         for i in range(lengths.size if few else rows):
             stop = rows if few else count
             at = i * (BLOCK if few else count)
@@ -144,7 +145,8 @@ def search(task, tasks, queries, operand, count, database, lengths, normalized, 
                 for lane in range(j, min(stop, j + LANES)):
                     q, r = (i, lane) if few else (lane, i)
                     if q < lengths.size and not products[at + lane] < limits[q] * norms[r]:
-                        _look(q, first + r, wanted, flat, width, lengths, normalized, slack, got, best, where,
+                        row = first + r // streams + r % streams * apart
+                        _look(q, row, wanted, flat, width, lengths, normalized, slack, got, best, where,
                               limits)  # fmt: skip
 
 
