@@ -25,8 +25,8 @@ from ..pool import parallel
 from . import simd
 from .microkernels import tile
 from .simd import LANES, gather, store, transpose
-from .winograd_tiles import COPIES, LINE, PAIRS, SCRATCH, aligned, copy_in, copy_out, plan
-from .winograd_transforms import input_tiles, kernel, output_tiles
+from .winograd_tiles import COPIES, LINE, NEXT, SCRATCH, aligned, copy_in, copy_out, plan
+from .winograd_transforms import input_tiles, kernel, lane_of, output_tiles
 
 __all__ = [
     "BLOCK",
@@ -109,23 +109,33 @@ def _panel(m, w, filters, panel, c0, c1, u, u_at):
 
 @njit
 def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v_step):
-    """V of channels [c0, c1) of tiles [first, first + tiles): v[v_at + f · v_step + c · wide + tile]."""
-    size = image[1] * image[2]
-    zero, line, halo = np.int64(0), np.int64(LINE), np.int64(2)
-    scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
-    copies = np.empty((COPIES, 3), np.int64)
-    for group in range(0, tiles, LANES):
-        count = min(LANES, tiles - group)
-        n, place, ends = plan(first + group, count, m, halo, image, grid, padding, copies, last)
-        scratch[:] = 0
-        for c in range(c0, c1):
-            to = v_at + c * wide + group
-            if place >= 0:
-                at = place + c * size
-                input_tiles(m, x, at, image[2], ends, scratch, PAIRS, last, v, to, v_step, rest)
+    """V of channels [c0, c1) of tiles [first, first + tiles): v[v_at + f · v_step + c · wide + tile].
+
+    tiles ≤ BLOCK, a channel after the other: so lines are read from one end to the other, and meanwhile
+    those of the next channel are fetched.
+    """
+    size, halo, line = image[1] * image[2], np.int64(2), np.int64(LINE)
+    scratch, rest = aligned(VECTORS * SCRATCH), aligned(36 * LANES)
+    scratch[:] = 0
+    copies, plans = np.empty((VECTORS, COPIES, 3), np.int64), np.empty((VECTORS, 5), np.int64)
+    groups = -(-tiles // LANES)
+    for g in range(groups):
+        count = min(LANES, tiles - g * LANES)
+        n, place, rows, lacks = plan(
+            first + g * LANES, count, m, halo, image, grid, padding, copies[g], x.size
+        )
+        plans[g, 0], plans[g, 1], plans[g, 2], plans[g, 3], plans[g, 4] = n, place, rows[0], rows[1], lacks
+    for c in range(c0, c1):
+        for g in range(groups):
+            n, at, rows, lacks = plans[g, 0], plans[g, 1] + c * size, (plans[g, 2], plans[g, 3]), plans[g, 4]
+            to = v_at + c * wide + g * LANES
+            if n < 0:
+                input_tiles(m, x, at, image[2], m, rows, lacks, size, v, to, v_step, rest)
             else:
-                copy_in(copies, n, x, c * size, scratch)
-                input_tiles(m, scratch, zero, line, ends, scratch, PAIRS, last, v, to, v_step, rest)
+                copy_in(copies[g], n, x, c * size, size, scratch[g * SCRATCH :])
+                at, beside = np.int64(g * SCRATCH), np.int64(NEXT) if lacks else m
+                none = np.int64(0)
+                input_tiles(m, scratch, at, line, beside, rows, none, none, v, to, v_step, rest)
 
 
 @njit
@@ -133,7 +143,7 @@ def _multiply(m, u, u_at, channels, v, v_at, v_step, tiles, rows, sums, at, more
     """sums[at + (k · n² + f) · wide + tile] = Σ_c U[f, c, k] · V[f, c, tile] for k < rows; more: is added."""
     n2, wide = (m + 2) * (m + 2), -(-tiles // LANES) * LANES
     if tiles <= LEFT < LANES:
-        _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums, at, more)
+        _multiply_few(m, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums, at, more)
         return
     c_row = n2 * wide
     for f in range(n2):
@@ -151,17 +161,19 @@ def _multiply(m, u, u_at, channels, v, v_at, v_step, tiles, rows, sums, at, more
 
 
 @njit
-def _multiply_few(n2, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums, at, more):
+def _multiply_few(m, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums, at, more):
     """The same for at most LEFT tiles: filters, not tiles, lie across the lanes, so that none is idle."""
-    few = aligned(LEFT * PANEL)
+    n2, few, lanes = (m + 2) * (m + 2), aligned(LEFT * PANEL), np.empty(LEFT, np.int64)
+    for t in range(LEFT):
+        lanes[t] = lane_of(m, t)
     for f in range(n2):
         a = v_at + f * v_step
         for k in range(0, rows, PANEL):
             b = u_at + (k // PANEL * n2 + f) * (channels + 1) * PANEL
-            tile(LEFT, FILTERS, v, a, 1, wide, u, b, PANEL, few, 0, PANEL, channels, False, None)
+            tile(LEFT, FILTERS, v, a, lanes, wide, u, b, PANEL, few, 0, PANEL, channels, False, None)
             for i in range(min(PANEL, rows - k)):
                 for t in range(tiles):
-                    to = at + ((k + i) * n2 + f) * wide + t
+                    to = at + ((k + i) * n2 + f) * wide + lanes[t]
                     sums[to] = few[t * PANEL + i] + (sums[to] if more else np.float32(0))
 
 
@@ -171,20 +183,20 @@ def _transform_back(m, sums, sums_at, wide, rows, k0, bias, activation, y, image
     n2 = (m + 2) * (m + 2)
     size = image[1] * image[2]
     zero, line = np.int64(0), np.int64(LINE)
-    scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
+    scratch, rest = aligned(SCRATCH), aligned(36 * LANES)
     copies = np.empty((COPIES, 3), np.int64)
     for group in range(0, tiles, LANES):
         count = min(LANES, tiles - group)
-        n, place, _ = plan(first + group, count, m, zero, image, grid, (zero, zero), copies, last)
+        n, place, _, _ = plan(first + group, count, m, zero, image, grid, (zero, zero), copies, y.size)
         for k in range(rows):
             b = bias[k0 + k] if bias.size else np.float32(0)
             at = sums_at + k * n2 * wide + group
-            if place >= 0:
+            if n < 0:
                 to = place + (k0 + k) * size
-                output_tiles(m, sums, at, wide, b, activation, y, to, image[2], rest)
+                output_tiles(m, sums, at, wide, b, activation, y, to, image[2], size, rest)
             else:
-                output_tiles(m, sums, at, wide, b, activation, scratch, zero, line, rest)
-                copy_out(copies, n, scratch, y, (k0 + k) * size)
+                output_tiles(m, sums, at, wide, b, activation, scratch, zero, line, zero, rest)
+                copy_out(copies, n, scratch, y, (k0 + k) * size, size)
 
 
 @parallel

@@ -31,19 +31,22 @@ from ..jit import njit
 from . import simd_math
 from .simd import (
     LANES,
+    below,
     deinterleave,
     fma,
     interleave,
     load,
     load_rows,
-    slide,
+    prefetch,
     splat,
     store,
     store_rows,
+    turn_quads,
     where,
 )
+from .winograd_tiles import LEFT, RIGHT
 
-__all__ = ["filter_gradients", "gradient_tiles", "input_tiles", "kernel", "output_tiles"]
+__all__ = ["filter_gradients", "gradient_tiles", "input_tiles", "kernel", "lane_of", "output_tiles"]
 
 _f = float32
 
@@ -123,50 +126,64 @@ def _gt2(u0, u1, u2, u3):
 
 
 # ── two-dimensional ──────────────────────────────────────────────────────────────────────────────
+# Four (two) pixels of each of LANES tiles, side by side in memory, become four (two) vectors with a tile in
+# each lane. Which tile is in which lane hardly matters, as long as all that meet do it alike; only the first
+# and the last one must be in the first and the last lane.
+@njit(forceinline=True)
+def lane_of(m, t):
+    """The lane of tile t."""
+    return t if m == 2 else t % (LANES // 4) * 4 + t // (LANES // 4)
+
+
 @njit(forceinline=True)
 def _quarters(x, at):
-    """Pixels 0, 4, 8, …; 1, 5, 9, …; 2, …; 3, … of 4 · LANES neighbours."""
-    even, odd = deinterleave(load(x, at), load(x, at + LANES))
-    even2, odd2 = deinterleave(load(x, at + 2 * LANES), load(x, at + 3 * LANES))
-    p0, p2 = deinterleave(even, even2)
-    p1, p3 = deinterleave(odd, odd2)
-    return p0, p1, p2, p3
+    """Pixels 0, 1, 2 and 3 of tiles of 4."""
+    return turn_quads(*load_rows(x, at, LANES, 4))
 
 
 @njit(forceinline=True)
 def _halves(x, at):
-    """Pixels 0, 2, 4, … and 1, 3, 5, … of 2 · LANES neighbours."""
+    """Pixels 0 and 1 of tiles of 2."""
     return deinterleave(load(x, at), load(x, at + LANES))
 
 
 @njit
-def input_tiles(m, x, at, row, ends, pairs, pairs_at, last, v, v_at, v_step, rest):
+def input_tiles(m, x, at, row, beside, rows, lacks, ahead, v, v_at, v_step, rest):
     """V = Bᵀ d B of LANES tiles in a row: v[v_at + f·v_step + lane], f = 0 … n²−1.
 
-    The tiles' pixels are m · LANES + 2 neighbours from x[at] on, in n lines a distance ``row`` apart.
-    ends: some tile is the last of its row of tiles, so its two rightmost pixels are not its neighbour's;
-    where last[lane] is 1, they are pairs[pairs_at + line · 2 · LANES + 2 · lane] and the next.
-    rest: room for n² vectors.
+    The tiles' first m pixels are m · LANES neighbours from x[at] on, in n lines a distance ``row`` apart; the
+    two others of each tile are the first of m, likewise, ``beside`` these. Of the lines only rows[0] ≤ r <
+    rows[1] exist, and no first (last) pixel if the group lacks what is LEFT (RIGHT): these are zeros.
+    ahead: what lies there will be wanted next. rest: room for n² vectors.
     """
     n = m + 2
-    end = load(last, 0) > _f(0.5)
     for r in range(n):
         line = at + r * row
-        after0, after1 = splat(x, x[line + m * LANES]), splat(x, x[line + m * LANES + 1])
+        for e in range(0, m * LANES if ahead else 0, 16):
+            prefetch(x, line + ahead + e)
         if m == 4:
-            p0, p1, p2, p3 = _quarters(x, line)
-            p4, p5 = slide(p0, after0), slide(p1, after1)
-            if ends:
-                e0, e1 = _halves(pairs, pairs_at + 2 * r * LANES)
-                p4, p5 = where(end, e0, p4), where(end, e1, p5)
-            store_rows(rest, r * 6 * LANES, LANES, _bt4(p0, p1, p2, p3, p4, p5))
-        else:
+            if rows[0] <= r < rows[1]:
+                p0, p1, p2, p3 = _quarters(x, line)
+                p4, p5, _, _ = _quarters(x, line + beside)
+                if lacks & LEFT:
+                    p0 = where(below(x, 1), _f(0), p0)
+                if lacks & RIGHT:
+                    p5 = where(below(x, LANES - 1), p5, _f(0))
+                store_rows(rest, r * 6 * LANES, LANES, _bt4(p0, p1, p2, p3, p4, p5))
+            else:
+                p0 = splat(x, 0)
+                store_rows(rest, r * 6 * LANES, LANES, (p0, p0, p0, p0, p0, p0))
+        elif rows[0] <= r < rows[1]:
             q0, q1 = _halves(x, line)
-            q2, q3 = slide(q0, after0), slide(q1, after1)
-            if ends:
-                e0, e1 = _halves(pairs, pairs_at + 2 * r * LANES)
-                q2, q3 = where(end, e0, q2), where(end, e1, q3)
+            q2, q3 = _halves(x, line + beside)
+            if lacks & LEFT:
+                q0 = where(below(x, 1), _f(0), q0)
+            if lacks & RIGHT:
+                q3 = where(below(x, LANES - 1), q3, _f(0))
             store_rows(rest, r * 4 * LANES, LANES, _bt2(q0, q1, q2, q3))
+        else:
+            q0 = splat(x, 0)
+            store_rows(rest, r * 4 * LANES, LANES, (q0, q0, q0, q0))
     for j in range(n):
         if m == 4:
             store_rows(v, v_at + j * v_step, 6 * v_step, _bt4(*load_rows(rest, j * LANES, 6 * LANES, 6)))
@@ -190,22 +207,21 @@ def gradient_tiles(m, x, at, row, v, v_at, v_step, rest):
 
 
 @njit(forceinline=True)
+def _relu(v):
+    return where(v < _f(0), _f(0), v)
+
+
+@njit(forceinline=True)
 def _activate(v, activation):
-    """0: nothing, 1: relu, 2: tanh, 3: sigmoid."""
-    if activation == 1:
-        v = where(v < _f(0), _f(0), v)
-    elif activation == 2:
-        v = simd_math.tanh(v)
-    elif activation == 3:
-        v = simd_math.sigmoid(v)
-    return v
+    """2: tanh, 3: sigmoid."""
+    return simd_math.tanh(v) if activation == 2 else simd_math.sigmoid(v)
 
 
 @njit
-def output_tiles(m, x, at, step, bias, activation, y, y_at, row, rest):
+def output_tiles(m, x, at, step, bias, activation, y, y_at, row, ahead, rest):
     """y = φ(Aᵀ M A + bias) of LANES tiles: m lines of m · LANES pixels from y[y_at] on, ``row`` apart.
 
-    M: x[at + f·step + lane].
+    M: x[at + f·step + lane]. ahead: where the next are to be written.
     """
     for j in range(m + 2):
         if m == 4:
@@ -214,16 +230,21 @@ def output_tiles(m, x, at, step, bias, activation, y, y_at, row, rest):
             store_rows(rest, j * LANES, 4 * LANES, _at2(*load_rows(x, at + j * step, 4 * step, 4)))
     for i in range(m):
         to = y_at + i * row
+        for e in range(0, m * LANES if ahead else 0, 16):
+            prefetch(y, to + ahead + e)
         if m == 4:
             p0, p1, p2, p3 = _at4(*load_rows(rest, i * 6 * LANES, LANES, 6))
-            even, even2 = interleave(p0 + bias, p2 + bias)
-            odd, odd2 = interleave(p1 + bias, p3 + bias)
-            store_rows(y, to, LANES, interleave(even, odd))
-            store_rows(y, to + 2 * LANES, LANES, interleave(even2, odd2))
+            p0, p1, p2, p3 = p0 + bias, p1 + bias, p2 + bias, p3 + bias
+            if activation == 1:
+                p0, p1, p2, p3 = _relu(p0), _relu(p1), _relu(p2), _relu(p3)
+            store_rows(y, to, LANES, turn_quads(p0, p1, p2, p3))
         else:
             q0, q1 = _at2(*load_rows(rest, i * 4 * LANES, LANES, 4))
-            store_rows(y, to, LANES, interleave(q0 + bias, q1 + bias))
-        if activation != 0:
+            q0, q1 = q0 + bias, q1 + bias
+            if activation == 1:
+                q0, q1 = _relu(q0), _relu(q1)
+            store_rows(y, to, LANES, interleave(q0, q1))
+        if activation > 1:
             for j in range(m):
                 store(y, to + j * LANES, _activate(load(y, to + j * LANES), activation))
 

@@ -79,16 +79,16 @@ def _turned(m, x, image, grid, padding, first, count, c0, c1, v, v_at, v_step, c
 def _gradients(m, dy, image, grid, first, count, k0, k1, d, d_at, row, step):
     """D of LANES tiles and output channels [k0, k1): d[d_at + f · step + (k − k0) · row + tile]."""
     size = image[1] * image[2]
-    scratch, rest, last = aligned(SCRATCH), aligned(36 * LANES), aligned(LANES)
+    scratch, rest = aligned(SCRATCH), aligned(36 * LANES)
     copies = np.empty((COPIES, 3), np.int64)
     zero, line = np.int64(0), np.int64(LINE)  # see ``winograd_blocks.py``
-    n, place, _ = plan(first, count, m, zero, image, grid, (zero, zero), copies, last)
+    n, place, _, _ = plan(first, count, m, zero, image, grid, (zero, zero), copies, dy.size)
     scratch[:] = 0
     for k in range(k0, k1):
-        if place >= 0:
+        if n < 0:
             gradient_tiles(m, dy, place + k * size, image[2], d, d_at + (k - k0) * row, step, rest)
         else:
-            copy_in(copies, n, dy, k * size, scratch)
+            copy_in(copies, n, dy, k * size, size, scratch)
             gradient_tiles(m, scratch, zero, line, d, d_at + (k - k0) * row, step, rest)
 
 
