@@ -23,7 +23,6 @@ from collections import namedtuple
 import numpy as np
 
 from . import simd
-from .microkernels import DOT
 
 __all__ = ["SHAPES", "Boxes", "Outputs", "backward", "forward", "weights"]
 
@@ -96,8 +95,8 @@ def backward(size, kernel, stride, padding, dilation, out, channels, outputs):
 def weights(size, kernel, stride, padding, dilation, out, channels, outputs):
     """(Boxes of x, Boxes of dy, table, channels of a block, outputs of a block, boxes) of dW.
 
-    The copy of dy has the rows of that of x, with zeros where x's copy has its padding: so a weight's
-    gradient is one scalar product of two lines, whatever the rank.
+    The copy of dy, where there is one, has the rows of that of x, with zeros where x's copy has its padding:
+    so a weight's gradient is one scalar product of two lines, whatever the rank.
     """
     some = min(channels, BLOCK_CHANNELS), min(outputs, BLOCK_OUTPUTS)
     boxes, rows, _, pieces = forward(size, kernel, stride, padding, dilation, out, *some)
@@ -106,9 +105,7 @@ def weights(size, kernel, stride, padding, dilation, out, channels, outputs):
     lines = _apart(length)
     phases = np.zeros((1, 3), np.int64)
     of_dy = Boxes(np.array(out), ones, zeros, phases, boxes.rows, lines, boxes.box, boxes.count, boxes.pieces)
-    whole = -(-len(rows.table) // DOT) * DOT
-    table = np.concatenate([rows.table, np.full(whole - len(rows.table), rows.table[-1])])
-    return boxes, of_dy, table, *some, pieces
+    return boxes, of_dy, rows.table, *some, pieces
 
 
 def _grid(shape):

@@ -1,11 +1,14 @@
-"""The gradient of convolution's weights as scalar products of lines, for float32: no columns are written.
+"""The gradient of convolution's weights as a product of matrices, for float32: no columns are written.
 
-dW[k, c, j] = Σ_q dy[k, q] · copy[table[c, j] + q], summed over boxes: q runs along the rows of both padded
-copies (``convolution_plan.py``), so every entry of dW is a product of two contiguous lines.
+dW[k, c, j] = Σ_o dy[k, o] · copy[table[c, j] + place[o]], summed over the outputs o of boxes of images: the
+input is copied as for the outputs (``convolution_plan.py``), and dy turned, output channels side by side, so
+that a tile of dW multiplies a vector of them by single numbers of the copy. Only where a group has few
+output channels are they lines as well, and every entry of dW a scalar product of two.
 
-Equals ``conv_weight_gradient`` of the reference floor. A box's sum is made in as many parts as a vector has
-lanes, and boxes are added in order: relative to Σ |dy| |x| the error is below 1e-6 for sums of a million
-terms (measured; the tests hold it to 4e-6).
+Equals ``conv_weight_gradient`` of the reference floor. Algorithm: implicit matrix product (Chellapilla 2006's
+columns, never stored; tiles of Goto & van de Geijn 2008). Sums of DEPTH outputs are added in order, boxes and
+then chunks of them too: relative to Σ |dy| |x| the error is below 1e-6 for sums of a million terms
+(measured; the tests hold it to 4e-6).
 """
 
 import math
@@ -17,13 +20,23 @@ from ..pool import parallel
 from . import convolution_plan
 from .convolution_boxes import copy_box
 from .convolution_direct import three
-from .microkernels import DOT, dot_tile
-from .simd import BYTES, LANES
+from .microkernels import DOT, VECTORS, dot_tile, tile
+from .simd import BYTES, LANES, bare, transpose
+from .winograd_tiles import aligned
 
 __all__ = ["conv_weight_gradient"]
 
-TALL = 6 if BYTES == 64 else DOT
-"""Lines of dy in a tile where registers are many: a line of x, rarely aligned, serves as many products."""
+ROWS = {64: 8, 32: 6, 16: 6, 0: 1}[BYTES]
+"""Columns (c, j) of a tile, by VECTORS of output channels."""
+
+PANEL = max(1, VECTORS * LANES)
+"""Output channels that lie side by side."""
+
+DEPTH = 256
+"""Outputs summed at a time: a panel of dy, 16 kB of them (AVX-512: 32), stays in the first cache."""
+
+FEW = LANES // 2
+"""Up to so many output channels of a group are not worth a vector."""
 
 
 def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups):
@@ -57,11 +70,19 @@ def _unit(
     depth, width = min(some_channels, channels - c), min(some_outputs, outputs - k)
     group, chunk = rest % groups, rest // groups
     columns = depth * taps
-    padded = -(-columns // DOT) * DOT
-    rows = width if width == 1 else -(-width // DOT) * DOT
-    copy = np.zeros((depth + 1) * boxes.channel + 8 * LANES, np.float32)  # padded columns reach behind it
-    lines = np.zeros(rows * of_dy.channel + 8 * LANES, np.float32)
-    block = np.zeros(rows * padded, np.float32)
+    few = width <= FEW
+    unit = DOT if few else ROWS
+    padded = -(-columns // unit) * unit
+    rows = width if width == 1 else -(-width // DOT) * DOT if few else -(-width // LANES) * LANES
+    offsets = np.empty(padded, np.int64)
+    for i in range(padded):
+        offsets[i] = table[min(i, columns - 1)]
+    most = boxes.box[0] * boxes.box[1] * boxes.box[2]
+    copy = aligned((depth + 1) * boxes.channel + 8 * LANES)
+    lines = aligned(rows * of_dy.channel + 8 * LANES if few else -(-rows // PANEL) * PANEL * most)
+    block, place = aligned(rows * padded), np.empty(most, np.int64)
+    lines[:] = 0
+    block[:] = 0
     corner, end = np.empty(3, np.int64), np.empty(3, np.int64)
     inputs, results = (
         boxes.size[0] * boxes.size[1] * boxes.size[2],
@@ -74,34 +95,86 @@ def _unit(
             end[axis] = min(corner[axis] + boxes.box[axis], boxes.count[axis])
             b //= boxes.pieces[axis]
         copy_box(x, ((b * groups + group) * channels + c) * inputs, depth, corner, boxes.size, boxes, copy)
-        copy_box(dy, ((b * groups + group) * outputs + k) * results, width, corner, end, of_dy, lines)
-        extent = ((end[0] - corner[0] - 1) * boxes.rows[1] + end[1] - corner[1] - 1) * boxes.rows[2]
-        _products(rows, padded, lines, of_dy.channel, copy, table, block, extent + end[2] - corner[2])
+        first = ((b * groups + group) * outputs + k) * results
+        if few:
+            copy_box(dy, first, width, corner, end, of_dy, lines)
+            extent = ((end[0] - corner[0] - 1) * boxes.rows[1] + end[1] - corner[1] - 1) * boxes.rows[2]
+            _scalars(
+                rows, padded, lines, of_dy.channel, copy, offsets, block, extent + end[2] - corner[2]
+            )
+        else:
+            count = _turn(dy, first, width, corner, end, of_dy.size, boxes.rows, most, lines, place)
+            _products(rows, padded, lines, most, copy, offsets, place, block, count)
+    along, across = (padded, 1) if few else (1, rows)
     for r in range(width):
         at = (((chunk * groups + group) * outputs + k + r) * channels + c) * taps
         for i in range(columns):
-            parts[at + i] = block[r * padded + i]
+            parts[at + i] = block[r * along + i * across]
 
 
 @njit
-def _products(rows, columns, lines, pitch, copy, table, block, length):
+def _turn(dy, first, channels, corner, end, size, rows, pitch, lines, place):
+    """lines[(k // PANEL · pitch + o) · PANEL + k % PANEL] = dy[k, o] of a box; its number of outputs.
+
+    place[o]: how far the output is from the first one in the rows of the copy
+    """
+    dy, lines = bare(dy), bare(lines)
+    step, wide = size[0] * size[1] * size[2], end[2] - corner[2]
+    together = end[1] - corner[1] if wide == size[2] else 1  # rows that are one
+    n = 0
+    for o0 in range(end[0] - corner[0]):
+        for o1 in range(0, end[1] - corner[1], together):
+            at = first + ((corner[0] + o0) * size[1] + corner[1] + o1) * size[2] + corner[2]
+            run = together * wide
+            for k in range(0, channels, LANES):
+                to, some = (k // PANEL * pitch + n) * PANEL + k % PANEL, min(LANES, channels - k)
+                for o in range(0, run if run >= LANES else 0, LANES):
+                    o = min(o, run - LANES)
+                    transpose(dy, at + k * step + o, step, some, lines, to + o * PANEL, PANEL)
+                for o in range(run if run < LANES else 0):
+                    for i in range(some):
+                        lines[to + o * PANEL + i] = dy[at + (k + i) * step + o]
+            for row in range(o1, o1 + together):
+                for o2 in range(wide):
+                    place[n] = (o0 * rows[1] + row) * rows[2] + o2
+                    n += 1
+    return n
+
+
+@njit
+def _products(width, columns, lines, pitch, copy, table, place, block, count):
+    """block[i, k] += Σ_o lines[o, k] · copy[table[i] + place[o]]."""
+    lines, copy, table, place, block = bare(lines), bare(copy), bare(table), bare(place), bare(block)
+    some = -(-count // -(-count // DEPTH))
+    for o in range(0, count, some):
+        depth, places = min(some, count - o), place[o:]
+        for k in range(0, width, PANEL):
+            b = (k // PANEL * pitch + o) * PANEL
+            for i in range(0, columns, ROWS):
+                offsets = table[i:]
+                if k + PANEL <= width:
+                    tile(
+                        ROWS, VECTORS, copy, 0, offsets, places, lines, b, PANEL, block, i * width + k,
+                        width, depth, True, None,
+                    )  # fmt: skip
+                else:
+                    for v in range(0, width - k, LANES):
+                        tile(
+                            ROWS, 1, copy, 0, offsets, places, lines, b + v, PANEL, block,
+                            i * width + k + v, width, depth, True, None,
+                        )  # fmt: skip
+
+
+@njit
+def _scalars(rows, columns, lines, pitch, copy, table, block, length):
     """block[r, i] += Σ_q lines[r, q] · copy[table[i] + q]."""
     if rows == 1:
         for i in range(0, columns, DOT):
             dot_tile(1, DOT, lines, 0, 0, copy, 0, table[i : i + DOT], block, i, 0, length, True)
         return
-    tall = rows // (2 * TALL) * 2 * TALL if TALL > DOT else 0  # what is left is whole tiles of DOT
-    for r in range(0, tall, TALL):
+    for r in range(0, rows, DOT):
         for i in range(0, columns, DOT):
-            at = r * columns + i
-            dot_tile(
-                TALL, DOT, lines, r * pitch, pitch, copy, 0, table[i : i + DOT],
-                block, at, columns, length, True,
-            )  # fmt: skip
-    for r in range(tall, rows, DOT):
-        for i in range(0, columns, DOT):
-            at = r * columns + i
             dot_tile(
                 DOT, DOT, lines, r * pitch, pitch, copy, 0, table[i : i + DOT],
-                block, at, columns, length, True,
+                block, r * columns + i, columns, length, True,
             )  # fmt: skip
