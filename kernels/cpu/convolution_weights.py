@@ -99,9 +99,7 @@ def _unit(
         if few:
             copy_box(dy, first, width, corner, end, of_dy, lines)
             extent = ((end[0] - corner[0] - 1) * boxes.rows[1] + end[1] - corner[1] - 1) * boxes.rows[2]
-            _scalars(
-                rows, padded, lines, of_dy.channel, copy, offsets, block, extent + end[2] - corner[2]
-            )
+            _scalars(rows, padded, lines, of_dy.channel, copy, offsets, block, extent + end[2] - corner[2])
         else:
             count = _turn(dy, first, width, corner, end, of_dy.size, boxes.rows, most, lines, place)
             _products(rows, padded, lines, most, copy, offsets, place, block, count)
