@@ -21,7 +21,7 @@ from .convolution_boxes import copy_box
 from .convolution_plan import SHAPES
 from .gemm import ACTIVATIONS, activate
 from .microkernels import tile
-from .simd import LANES, load, store, store_part
+from .simd import LANES, bare, interleave, load, store, store_part
 from .winograd_tiles import aligned
 
 __all__ = ["conv", "conv_input_gradient"]
@@ -127,10 +127,9 @@ def _job(
 ):  # fmt: skip
     """Several pieces, one after the other in the same memory."""
     copy = aligned(depth * boxes.channel + 8 * LANES)
-    pitch = (
-        -(-boxes.rows[1] * boxes.rows[2] // LANES) + max(VECTORS, WIDE)
-    ) * LANES  # a tile may reach beyond
-    sums = aligned(ROWS * pitch)
+    # a tile may reach beyond
+    pitch = (-(-boxes.rows[1] * boxes.rows[2] // LANES) + max(VECTORS, WIDE)) * LANES
+    sums = aligned((2 if outputs.step[2] == 2 else 1) * ROWS * pitch)
     corner, box = np.empty(3, np.int64), np.empty(3, np.int64)
     number = pieces * blocks
     for n in range(number * task // jobs, number * (task + 1) // jobs):
@@ -161,19 +160,19 @@ def _piece(
         copy,
     )
     length = (box[1] - 1) * boxes.rows[2] + box[2]
-    panels, starts = outputs.panels, outputs.starts
-    for f in range(len(starts) - 1):
-        columns = starts[f + 1] - starts[f]
-        table = outputs.table[starts[f] : starts[f + 1]]
-        weights = padded * (groups * starts[f] + group * columns)
+    panels, sets = outputs.panels, len(outputs.starts) - 1
+    both = 2 if outputs.step[2] == 2 else 1  # such sets go to neighbouring entries
+    for f in range(0, sets, both):
         for panel in range(len(panels) * block // blocks, len(panels) * (block + 1) // blocks):
             first, kind = panels[panel]
             rows = min(_rows(kind), width - first)
             for o0 in range(box[0]):
                 start = o0 * boxes.rows[1] * boxes.rows[2]
-                _product(
-                    kind, packed, weights + first * columns, copy, start, table, columns, sums, pitch, length
-                )
+                for g in range(f, f + both):
+                    low, columns = outputs.starts[g], outputs.starts[g + 1] - outputs.starts[g]
+                    weights = padded * (groups * low + group * columns) + first * columns
+                    table, to = outputs.table[low : low + columns], (g - f) * ROWS * pitch
+                    _product(kind, packed, weights, copy, start, table, columns, sums, to, pitch, length)
                 _deliver(
                     sums, pitch, rows, n * width + first, group * width + first, bias, activation, target,
                     corner, o0, box, boxes.rows[2], outputs.size, outputs.step, outputs.origin[f],
@@ -181,31 +180,33 @@ def _piece(
 
 
 @njit
-def _product(kind, weights, w, copy, start, table, depth, sums, pitch, length):
-    """sums[r, q] = Σ_p weights[p, r] · copy[start + table[p] + q] for the outputs of a panel."""
+def _product(kind, weights, w, copy, start, table, depth, sums, to, pitch, length):
+    """sums[to + r · pitch + q] = Σ_p weights[p, r] · copy[start + table[p] + q] for a panel's outputs."""
     if kind == 0:
         for q in range(0, length, VECTORS * LANES):
-            tile(
-                ROWS, VECTORS, weights, w, 1, ROWS, copy, start + q, table, sums, q, pitch, depth, False, None
-            )
+            tile(ROWS, VECTORS, weights, w, 1, ROWS, copy, start + q, table, sums, to + q, pitch, depth,
+                 False, None)  # fmt: skip
     elif kind == 1:
         for q in range(0, length, VECTORS * LANES):
-            tile(
-                SOME, VECTORS, weights, w, 1, SOME, copy, start + q, table, sums, q, pitch, depth, False, None
-            )
+            tile(SOME, VECTORS, weights, w, 1, SOME, copy, start + q, table, sums, to + q, pitch, depth,
+                 False, None)  # fmt: skip
     elif kind == 2:
         for q in range(0, length, VECTORS * LANES):
-            tile(FEW, VECTORS, weights, w, 1, FEW, copy, start + q, table, sums, q, pitch, depth, False, None)
+            tile(FEW, VECTORS, weights, w, 1, FEW, copy, start + q, table, sums, to + q, pitch, depth,
+                 False, None)  # fmt: skip
     else:
         for q in range(0, length, WIDE * LANES):
-            tile(1, WIDE, weights, w, 1, 1, copy, start + q, table, sums, q, pitch, depth, False, None)
+            tile(1, WIDE, weights, w, 1, 1, copy, start + q, table, sums, to + q, pitch, depth, False, None)
 
 
 @njit
 def _deliver(
     sums, pitch, rows, line, channel, bias, activation, target, corner, o0, box, length, size, step, origin
 ):
-    """The sums of a plane of a box, with bias and activation, to where they belong in the target."""
+    """The sums of a plane of a box, with bias and activation, to where they belong in the target.
+
+    If the step is 2, the sums are of two sets, and neither has a bias.
+    """
     i0 = origin[0] + (corner[0] + o0) * step[0]
     if i0 >= size[0]:
         return
@@ -223,9 +224,24 @@ def _deliver(
                 count = box[1] * box[2]
             if step[2] == 1:
                 _finish(sums, r * pitch + o1 * length, count, bias[channel + r], activation, target, at)
+            elif step[2] == 2:
+                _alternate(
+                    sums, r * pitch + o1 * length, ROWS * pitch, min(2 * count, size[2] - last), target, at
+                )
             else:
                 for e in range(count):
                     target[at + e * step[2]] = sums[r * pitch + o1 * length + e]
+
+
+@njit
+def _alternate(sums, at, beside, count, target, to):
+    """target = the sums of one set and those of the other, ``beside`` entries on, in turn."""
+    sums, target = bare(sums), bare(target)
+    for e in range(0, count, 2 * LANES):
+        even, odd = load(sums, at + e // 2), load(sums, at + beside + e // 2)
+        low, high = interleave(even, odd)
+        store_part(target, to + e, low, count - e)
+        store_part(target, to + e + LANES, high, count - e - LANES)
 
 
 @njit

@@ -21,7 +21,7 @@ from ..pool import parallel
 from .gemm import ACTIVATIONS, _multiply, _pack_all, _part, _scratch, activate
 from .linear import DEPTH, HEIGHT
 from .shared_tile import COLUMNS, ROWS
-from .simd import LANES, deinterleave, interleave, load_part, splat, store_part
+from .simd import LANES, deinterleave, interleave, load_part, prefetch, splat, store_part
 
 __all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
 
@@ -33,6 +33,9 @@ POSITIONS = 8 * COLUMNS
 
 SQUARE = 33 * ROWS, 8 * COLUMNS
 """Rows and columns of dW that are summed together, at most: both packed operands stay in the second cache."""
+
+ROOM = 1 << 10
+"""Numbers by which a strided image is asked for before its turn: no processor foresees every other row."""
 
 SMALL = 1 << 18
 """Multiplications that are worth a task."""
@@ -203,6 +206,8 @@ def _take(task, jobs, planes, x, size, stride, y):
             for j in range(o1):
                 at, to = ((n * s0 + i * t0) * s1 + j * t1) * s2, ((n * o0 + i) * o1 + j) * o2
                 if t2 == 2:
+                    for e in range(0, s2, 16):
+                        prefetch(x, at + ROOM + e)
                     for e in range(0, o2, LANES):
                         low = load_part(x, at + 2 * e, s2 - 2 * e)
                         high = load_part(x, at + 2 * e + LANES, s2 - 2 * e - LANES)

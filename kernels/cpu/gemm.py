@@ -50,6 +50,8 @@ def _pack(x, start, across, along, count, depth, width, panel, place):
     for i in range(0, count, LANES):  # each lies along the sum: block by block in registers
         rows, at, to = min(LANES, count - i), start + i * across, place + i
         for p in range(0, turned, LANES):
+            for r in range(LANES, 2 * LANES):
+                prefetch(x, at + r * across + p)
             transpose(x, at + p, across, rows, panel, to + p * width, width)
     for j in range(count):
         for p in range(turned, depth):
