@@ -2,67 +2,57 @@
 
 ``scores`` is A Bᵀ (queries and keys, both lying along their features), ``product`` is C += A B with any
 strides of A, so that it serves P V as well as Pᵀ dO. Both stand on the tiles of ``microkernels.py``: TALL
-rows by 4 vectors, and what is left over of rows by tiles of 2 and 1 rows, of columns by tiles of 2 vectors.
+rows by VECTORS, and what is left over of rows by tiles of 2 and 1 rows, of columns by tiles of 2 vectors.
 """
 
 from ..jit import njit
 from .microkernels import DOT, dot_tile, tile
-from .recurrence_tiles import TALL
-from .simd import LANES, transpose
+from .recurrence_tiles import TALL, VECTORS
+from .simd import BYTES, LANES, transpose
 
 __all__ = ["WIDE", "product", "scores"]
 
 WIDE = 4 * LANES
-"""Columns of a tile."""
+"""Columns of a panel of turned keys, and of the tiles of 2 and 1 rows."""
 
 NARROW = 2 * LANES
+
+ASKING = 4 if BYTES else 1
+"""Queries whose dot products with DOT keys fit the registers."""
 
 KEPT = 8192
 """Numbers of a long B that a product takes at a time: they stay in the nearest cache for all rows of A."""
 
 
-@njit(forceinline=True)
-def clear(c, start, row, rows, columns):
-    """A rectangle of zeros."""
-    for i in range(rows):
-        c[start + i * row : start + i * row + columns] = 0
-
-
 @njit
 def product(rows, columns, a, a_start, a_row, a_column, b, b_start, b_row, c, c_start, c_row, depth, add):
-    """C = A B or, with add, C += A B: A (rows, depth), any strides, B (depth, columns), C (rows, columns).
-
-    A band of C is cleared just before it is first added to: then it is still near, and written once.
-    """
+    """C = A B or, with add, C += A B: A (rows, depth), any strides, B (depth, columns), C (rows, columns)."""
     share = depth if depth <= rows else max(16, KEPT // columns)
     whole = rows - rows % TALL
     for p in range(0, max(1, depth), max(1, share)):
-        part, fresh = min(share, depth - p), p == 0 and not add
+        part, adds = min(share, depth - p), add or p > 0
         x, y = a_start + p * a_column, b_start + p * b_row
         for i in range(0, whole, TALL):
             at, to = x + i * a_row, c_start + i * c_row
-            if fresh:
-                clear(c, to, c_row, TALL, columns)
-            _band(TALL, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
-        if fresh:
-            clear(c, c_start + whole * c_row, c_row, rows - whole, columns)
+            _band(TALL, VECTORS, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part, adds)
         for i in range(whole, rows - 1, 2):
             at, to = x + i * a_row, c_start + i * c_row
-            _band(2, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+            _band(2, 4, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part, adds)
         if (rows - whole) % 2:
             at, to = x + (rows - 1) * a_row, c_start + (rows - 1) * c_row
-            _band(1, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part)
+            _band(1, 4, columns, a, at, a_row, a_column, b, y, b_row, c, to, c_row, part, adds)
 
 
 @njit
-def _band(rows, columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth):
-    """So many rows of the product (a plain value in the source: each has tiles of its own)."""
-    whole = columns - columns % WIDE
-    for j in range(0, whole, WIDE):
-        tile(rows, 4, a, at, a_row, a_column, b, b_start + j, b_row, c, to + j, c_row, depth, True, None)
+def _band(rows, vectors, columns, a, at, a_row, a_column, b, b_start, b_row, c, to, c_row, depth, add):
+    """So many rows of the product, by tiles of so many vectors (plain values in the source, both)."""
+    whole = columns - columns % (vectors * LANES)
+    for j in range(0, whole, vectors * LANES):
+        y = b_start + j
+        tile(rows, vectors, a, at, a_row, a_column, b, y, b_row, c, to + j, c_row, depth, add, None)
     for j in range(whole, columns, NARROW):
         rest, y = columns - j, b_start + j
-        tile(rows, 2, a, at, a_row, a_column, b, y, b_row, c, to + j, c_row, depth, True, rest)
+        tile(rows, 2, a, at, a_row, a_column, b, y, b_row, c, to + j, c_row, depth, add, rest)
 
 
 @njit
@@ -99,10 +89,10 @@ def scores(rows, keys, a, a_start, b, b_start, depth, c, c_row, turned):
                         c, i * c_row + j + n, c_row, depth, False,
                     )  # fmt: skip
             return
-        whole = rows - rows % DOT
-        for i in range(0, whole, DOT):
+        whole = rows - rows % ASKING
+        for i in range(0, whole, ASKING):
             x = a_start + i * depth
-            dot_tile(DOT, DOT, a, x, depth, b, y, depth, c, i * c_row + j, c_row, depth, False)
+            dot_tile(ASKING, DOT, a, x, depth, b, y, depth, c, i * c_row + j, c_row, depth, False)
         for i in range(whole, rows):
             x = a_start + i * depth
             dot_tile(1, DOT, a, x, depth, b, y, depth, c, i * c_row + j, c_row, depth, False)

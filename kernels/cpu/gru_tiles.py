@@ -12,6 +12,8 @@ from ..pool import parallel
 from .recurrence_tiles import (
     LANES,
     TALL,
+    TALL_OF_THREE,
+    VECTORS,
     pack_gates,
     pack_rows,
     pieces_of,
@@ -44,7 +46,7 @@ def forward(x, w_ih, w_hh, b_ih, b_hh, h0, lengths, reverse):
     weights = np.empty(blocks * (3 * (features + hidden) + 4) * LANES, x.dtype)
     flat = [a.reshape(-1) for a in (x, w_ih, w_hh, bias, h, hs, gates)]
     pieces = pieces_of(batch * (features + hidden) * 3 * hidden)
-    scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
+    scratch = np.empty(pieces * TALL_OF_THREE * 4 * LANES, x.dtype)
     sizes = (steps, batch, features, hidden)
     _forward.rounds(steps + 1, pieces, pieces, *flat, weights, scratch, lengths, sizes, bool(reverse))
     return hs, h[steps % 2, :, :hidden].copy(), gates
@@ -70,19 +72,21 @@ def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
     three, four = two + one, two + two
     for block in range(piece * blocks // pieces, (piece + 1) * blocks // pieces):
         start = block * (3 * (features + hidden) + 4) * LANES
-        pack_gates(weights, start, block, w_ih, three, two, hidden, features)
-        pack_gates(weights, start + 3 * features * LANES, block, w_hh, three, none, hidden, hidden)
-        pack_gates(weights, start + 3 * (features + hidden) * LANES, block, bias, four, none, hidden, one)
+        pack_gates(weights, start, block, w_ih, three, two, three, hidden, features)
+        pack_gates(weights, start + 3 * features * LANES, block, w_hh, three, none, three, hidden, hidden)
+        pack_gates(
+            weights, start + 3 * (features + hidden) * LANES, block, bias, four, none, four, hidden, one
+        )
 
 
 @njit
 def _step(piece, pieces, t, side, x, weights, h, hs, gates, lengths, scratch, sizes):
     """The piece's tasks of step t: the gates and h of one block of hidden units and a few rows."""
     _, batch, features, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL_OF_THREE)
     stride = (blocks + 1) * LANES
     old, new = side * batch * stride, (1 - side) * batch * stride
-    a = piece * TALL * wide
+    a = piece * TALL_OF_THREE * wide
     for task in range(piece * blocks * tiles // pieces, (piece + 1) * blocks * tiles // pieces):
         block, place = task // tiles, task % tiles
         first, last = place * batch // tiles, (place + 1) * batch // tiles
@@ -195,7 +199,7 @@ def _step_backward(
 ):
     """The piece's tasks of step t: dh += dgates W_hh of the step that came before, then dgates."""
     steps, batch, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL)
     groups = -(-blocks // 4)
     stride = 3 * hidden + LANES
     old, new = (1 - step % 2) * batch * stride, step % 2 * batch * stride
@@ -204,7 +208,10 @@ def _step_backward(
         first, last = place * batch // tiles, (place + 1) * batch // tiles
         if step > 0:
             at, start, to = old + first * stride, group * 3 * hidden * wide, (first * groups + group) * wide
-            product(last - first, around, at, stride, 3 * hidden, weights, start, dh, to, groups * wide)
+            panel = VECTORS * LANES * 3 * hidden
+            product(
+                last - first, around, at, stride, 3 * hidden, weights, start, panel, dh, to, groups * wide
+            )
         if step == steps:
             continue
         for block in range(group * 4, min(group * 4 + 4, blocks)):

@@ -11,6 +11,7 @@ from ..pool import parallel
 from .recurrence_tiles import (
     LANES,
     TALL,
+    VECTORS,
     pack_gates,
     pack_rows,
     pieces_of,
@@ -66,22 +67,26 @@ def _forward(
 
 @njit
 def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
-    """A block's rows of w_ihᵀ, then of w_hhᵀ, then its bias; each row: i, f, g, o side by side."""
+    """A block's rows of w_ihᵀ, then of w_hhᵀ, each in panels of VECTORS gates side by side, then its bias."""
     _, _, features, hidden = sizes
     wide, blocks = 4 * LANES, -(-hidden // LANES)
     none, one, gates = np.int64(0), np.int64(1), np.int64(4)  # for literals a copy each would be compiled
+    side = gates * VECTORS // 4
     for block in range(piece * blocks // pieces, (piece + 1) * blocks // pieces):
         start = block * (features + hidden + 1) * wide
-        pack_gates(weights, start, block, w_ih, gates, none, hidden, features)
-        pack_gates(weights, start + features * wide, block, w_hh, gates, none, hidden, hidden)
-        pack_gates(weights, start + (features + hidden) * wide, block, bias, gates, none, hidden, one)
+        for j in range(0, 4, VECTORS):
+            to = start + j * features * LANES
+            pack_gates(weights, to, block, w_ih, side, j, gates, hidden, features)
+            to = start + features * wide + j * hidden * LANES
+            pack_gates(weights, to, block, w_hh, side, j, gates, hidden, hidden)
+        pack_gates(weights, start + (features + hidden) * wide, block, bias, gates, none, gates, hidden, one)
 
 
 @njit
 def _step(piece, pieces, t, side, x, weights, h, c, c_start, hs, gates, cells, lengths, scratch, sizes):
     """The piece's tasks of step t: the gates, c and h of one block of hidden units and a few rows."""
     _, batch, features, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL)
     stride = (blocks + 1) * LANES
     old, new = side * batch * stride, (1 - side) * batch * stride
     a = piece * TALL * wide
@@ -92,9 +97,10 @@ def _step(piece, pieces, t, side, x, weights, h, c, c_start, hs, gates, cells, l
         for k in range(0, count * wide, LANES):
             store(scratch, a + k, load(weights, start + (features + hidden) * wide + k % wide))
         at = (t * batch + first) * features
-        product(count, x, at, features, features, weights, start, scratch, a, wide)
+        panel = VECTORS * LANES
+        product(count, x, at, features, features, weights, start, panel * features, scratch, a, wide)
         at, start = old + first * stride, start + features * wide
-        product(count, h, at, stride, hidden, weights, start, scratch, a, wide)
+        product(count, h, at, stride, hidden, weights, start, panel * hidden, scratch, a, wide)
         unit, n = block * LANES, hidden - block * LANES
         for b in range(first, last):
             at, c_at = (t * batch + b) * hidden + unit, c_start + b * hidden + unit
@@ -189,20 +195,21 @@ def _step_backward(
 ):
     """The piece's tasks of step t: dh += dgates W_hh of the step that came before, then dgates and dc."""
     steps, batch, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL)
     groups = -(-blocks // 4)
     stride = 4 * hidden + LANES
     old, new = (1 - step % 2) * batch * stride, step % 2 * batch * stride
     for task in range(piece * groups * tiles // pieces, (piece + 1) * groups * tiles // pieces):
         group, place = task // tiles, task % tiles
         first, last = place * batch // tiles, (place + 1) * batch // tiles
-        if step > 0:
-            at, start, to = (
-                old + first * stride,
-                group * 4 * hidden * wide,
-                first * groups * wide + group * wide,
-            )
-            product(last - first, around, at, stride, 4 * hidden, weights, start, dh, to, groups * wide)
+        if step > 0:  # gate by gate: the rows of one stay in the nearest cache
+            at, to = old + first * stride, (first * groups + group) * wide
+            start, panel = group * 4 * hidden * wide, VECTORS * LANES
+            for gate in range(4):
+                product(
+                    last - first, around, at + gate * hidden, stride, hidden, weights,
+                    start + gate * hidden * panel, 4 * hidden * panel, dh, to, groups * wide,
+                )  # fmt: skip
         if step == steps:
             continue
         for block in range(group * 4, min(group * 4 + 4, blocks)):

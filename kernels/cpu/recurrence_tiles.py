@@ -1,9 +1,9 @@
 """What LSTM and GRU on vectors share: how weights are packed, the product of a step, how a step is divided.
 
 A step is cut into tasks. Forward, a task is one block of LANES hidden units (all their gates, side by side)
-of a few rows of the batch: TALL rows × 4 vectors is a tile of the matrix product that lives in the registers,
-and the gates are applied to it while it is in the cache. Backward, a task is 4 blocks of dh. Each number is
-computed whole by one task, in one order: results do not depend on the number of threads.
+of a few rows of the batch: TALL rows × 4 vectors are a tile or two of the matrix product that live in the
+registers, and the gates are applied to them while they are in the cache. Backward, a task is 4 blocks of dh.
+Each number is computed whole by one task, in one order: results do not depend on the number of threads.
 
 A call runs rounds of pieces (``pool.py``): in the first the weights are packed, each other one is a step. The
 threads meet at the end of a round. Where a step is too small to be shared, one thread does it all: waking
@@ -13,16 +13,20 @@ the others would take longer than the step.
 from ..jit import njit
 from . import simd
 from .microkernels import tile
-from .simd import gather, lanes, load, load_part, splat, store, store_part
+from .simd import lanes, load, load_part, splat, store, store_part, transpose
 
 __all__ = [
-    "LANES", "PIECES", "POINTWISE", "SHARED", "TALL", "pack_gates", "pack_rows", "pieces_of", "product",
-    "product_of_three", "put", "put3", "put4", "split", "take", "take4",
+    "LANES", "PIECES", "POINTWISE", "SHARED", "TALL", "TALL_OF_THREE", "VECTORS", "pack_gates",
+    "pack_rows", "pieces_of", "product", "product_of_three", "put", "put3", "put4", "split", "take", "take4",
 ]  # fmt: skip
 
 LANES = simd.LANES
-TALL = {64: 6, 32: 3, 16: 6, 0: 1}[simd.BYTES]
-"""Rows of a tile that is 4 vectors wide and fits the registers of this machine."""
+TALL, VECTORS = {64: (6, 4), 32: (6, 2), 16: (6, 4), 0: (1, 4)}[simd.BYTES]
+"""Rows and vectors of a tile that fits the registers; of AVX2's 16 a tile of 3 × 4 would need 17 (12 sums, 4
+vectors of B, a number of A), so there two of 6 × 2 stand side by side."""
+
+TALL_OF_THREE = {64: 6, 32: 4, 16: 6, 0: 1}[simd.BYTES]
+"""Rows of a tile 3 vectors wide that fits the registers."""
 
 PIECES = 16
 """Pieces that the tasks of a shared step are handed out in."""
@@ -40,9 +44,9 @@ def pieces_of(multiplications):
 
 
 @njit
-def split(batch):
-    """In how many tiles the rows are taken: tile i has the rows from i·batch // tiles on, at most TALL."""
-    return -(-batch // TALL)
+def split(batch, tall):
+    """In how many tiles the rows are taken: tile i has those from i·batch // tiles on, at most ``tall``."""
+    return -(-batch // tall)
 
 
 @njit(forceinline=True)
@@ -84,61 +88,66 @@ def put3(x, i, step, vectors, n):
 
 
 @njit
-def pack_gates(packed, start, block, w, gates, first, hidden, depth):
-    """packed[k, j, lane] = w[gate · hidden + block · lanes + lane, k], gate = (first + j) mod gates.
+def pack_gates(packed, start, block, w, count, first, gates, hidden, depth):
+    """packed[k, j, lane] = w[gate · hidden + block · lanes + lane, k] for j < count.
 
-    w (gates · hidden, depth); packed begins at start; units from hidden on are 0.
+    gate = (first + j) mod gates; w (gates · hidden, depth); packed begins at start; units from hidden on
+    are 0.
     """
     width = lanes(packed)
-    known = min(hidden - block * width, width)
-    for j in range(gates):
-        row = (first + j) % gates * hidden + block * width
-        for k in range(depth):
-            to = start + (k * gates + j) * width
-            if known == width:
-                store(packed, to, gather(w, row * depth + k, depth))
-            else:
-                store(packed, to, splat(packed, 0))
-                for lane in range(known):
-                    packed[to + lane] = w[(row + lane) * depth + k]
+    known, whole = min(hidden - block * width, width), depth - depth % width
+    for k in range(depth * count if known < width else 0):
+        store(packed, start + k * width, splat(packed, 0))
+    for j in range(count):
+        row, to = ((first + j) % gates * hidden + block * width) * depth, start + j * width
+        for k in range(0, whole, width):
+            transpose(w, row + k, depth, known, packed, to + k * count * width, count * width)
+        for k in range(whole, depth):
+            for lane in range(known):
+                packed[to + k * count * width + lane] = w[row + lane * depth + k]
 
 
 @njit
 def pack_rows(piece, pieces, packed, w, rows, hidden):
-    """packed[group, k, lane] = w[k, group · 4 lanes + lane], 0 from hidden on; the groups of one piece.
+    """packed[panel, k, i] = w[k, panel · VECTORS · lanes + i], i < VECTORS · lanes; 0 from hidden on.
 
-    w (rows, hidden); a group is 4 vectors of every row of w.
+    w (rows, hidden); the panels of one piece, in all a whole number of times 4 vectors.
     """
-    width = lanes(packed)
-    groups = -(-hidden // (4 * width))
-    for group in range(piece * groups // pieces, (piece + 1) * groups // pieces):
+    width, wide = lanes(packed), VECTORS * lanes(packed)
+    panels = -(-hidden // (4 * width)) * (4 // VECTORS)
+    for panel in range(piece * panels // pieces, (piece + 1) * panels // pieces):
         for k in range(rows):
-            for j in range(4):
-                at = (group * 4 + j) * width
-                store(packed, ((group * rows + k) * 4 + j) * width, take(w, k * hidden + at, hidden - at))
+            for j in range(0, wide, width):
+                at = panel * wide + j
+                store(packed, (panel * rows + k) * wide + j, take(w, k * hidden + at, hidden - at))
 
 
 @njit
-def product(rows, a, a_start, a_row, depth, b, b_start, c, c_start, c_row):
-    """C += A B: A (rows, depth), rows ≤ TALL; B (depth, 4 vectors), packed; C (rows, 4 vectors)."""
-    wide = 4 * lanes(b)
-    if rows == 6:
-        tile(6, 4, a, a_start, a_row, 1, b, b_start, wide, c, c_start, c_row, depth, True, None)
-    elif rows == 5:
-        tile(5, 4, a, a_start, a_row, 1, b, b_start, wide, c, c_start, c_row, depth, True, None)
-    elif rows == 4:
-        tile(4, 4, a, a_start, a_row, 1, b, b_start, wide, c, c_start, c_row, depth, True, None)
-    elif rows == 3:
-        tile(3, 4, a, a_start, a_row, 1, b, b_start, wide, c, c_start, c_row, depth, True, None)
-    elif rows == 2:
-        tile(2, 4, a, a_start, a_row, 1, b, b_start, wide, c, c_start, c_row, depth, True, None)
-    else:
-        tile(1, 4, a, a_start, a_row, 1, b, b_start, wide, c, c_start, c_row, depth, True, None)
+def product(rows, a, a_start, a_row, depth, b, b_start, b_panel, c, c_start, c_row):
+    """C += A B: A (rows, depth), rows ≤ TALL; B (depth, 4 vectors), packed; C (rows, 4 vectors).
+
+    b_panel   from one panel of VECTORS of B to the next
+    """
+    wide = VECTORS * lanes(b)
+    for j in range(4 // VECTORS):
+        x, y = b_start + j * b_panel, c_start + j * wide
+        if rows == 6:
+            tile(6, VECTORS, a, a_start, a_row, 1, b, x, wide, c, y, c_row, depth, True, None)
+        elif rows == 5:
+            tile(5, VECTORS, a, a_start, a_row, 1, b, x, wide, c, y, c_row, depth, True, None)
+        elif rows == 4:
+            tile(4, VECTORS, a, a_start, a_row, 1, b, x, wide, c, y, c_row, depth, True, None)
+        elif rows == 3:
+            tile(3, VECTORS, a, a_start, a_row, 1, b, x, wide, c, y, c_row, depth, True, None)
+        elif rows == 2:
+            tile(2, VECTORS, a, a_start, a_row, 1, b, x, wide, c, y, c_row, depth, True, None)
+        else:
+            tile(1, VECTORS, a, a_start, a_row, 1, b, x, wide, c, y, c_row, depth, True, None)
 
 
 @njit
 def product_of_three(rows, a, a_start, a_row, depth, b, b_start, c, c_start, c_row):
-    """``product`` with B and the part of C three vectors wide."""
+    """``product`` with B and the part of C three vectors wide, rows ≤ TALL_OF_THREE."""
     wide = 3 * lanes(b)
     if rows == 6:
         tile(6, 3, a, a_start, a_row, 1, b, b_start, wide, c, c_start, c_row, depth, True, None)
