@@ -44,18 +44,18 @@ def parallel(function=None, *, cache=True):
     if function is None:
         return lambda f: parallel(f, cache=cache)
     task = njit(function, cache=cache)
-    launch = threads.through_the_door(_launch_of(function, task, cache))
-
-    @functools.wraps(function)
-    def call(count, *arguments):
-        rounds(1, count, *arguments)
+    launch = _launch_of(function, task, cache)
 
     def rounds(number, count, *arguments):
         if count <= 0 or number <= 0:
             return
-        if launch(_driver(), number, count, *arguments):
+        drive = team.address() or _loop_address()
+        with threads.door:
+            failed = launch(drive, number, count, *arguments)
+        if failed:
             raise MemoryError(f"{function.__name__}: a task found no memory for its scratch")
 
+    call = functools.update_wrapper(functools.partial(rounds, 1), function)
     call.rounds = rounds
     call.task = task
     return call
@@ -147,11 +147,6 @@ def _loop(entry, rounds, count, block):
     for number in range(rounds):
         for task in prange(count):
             team.run_entry(entry, number * count + task, block)
-
-
-def _driver():
-    """The address of what runs the tasks of all kernels."""
-    return team.address() or _loop_address()
 
 
 @functools.cache

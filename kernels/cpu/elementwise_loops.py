@@ -20,9 +20,9 @@ from .. import scalar
 from ..jit import njit
 from ..pool import parallel
 from . import rows, simd, simd_math, vector_math
-from .threads import PIECE, pieces
+from .threads import PIECE
 
-__all__ = ["PATTERNS", "map"]
+__all__ = ["PATTERNS", "loop"]
 
 
 @njit
@@ -101,8 +101,25 @@ def _store_one(x, i, left, value):
     x[i] = value
 
 
+def _two(w):
+    return 2 * simd.LANES
+
+
+def _load_two(x, i, left):
+    return simd.load_pair(x, i) if left >= 2 * simd.LANES else simd.load_pair_part(x, i, left)
+
+
+def _store_two(x, i, left, value):
+    if left >= 2 * simd.LANES:
+        simd.store(x, i, value)
+    else:
+        simd.store_part(x, i, value, left)
+
+
 _BY_NUMBERS = {"step": njit(_one), "load": njit(_load_one), "store": njit(_store_one)}
 _BY_VECTORS = {"step": rows.step, "load": rows.load_some, "store": rows.store_some}
+_BY_PAIRS = {"step": _inlined(_two), "load": _inlined(_load_two), "store": _inlined(_store_two)}
+"""For AVX2: while one vector of a pair waits for its last result, the units compute the other."""
 
 
 @functools.cache
@@ -112,27 +129,18 @@ def _formulas(dtype):
         names = ("where", "maximum", "minimum", "sqrt")
         better = {name: getattr(simd, name) for name in names} | {"abs": simd.absolute}
         better |= {"_normal_cdf": simd_math.normal_cdf, "_normal_pdf": simd_math.normal_pdf}
-        return scalar.formulas(dtype, _inlined, simd_math, better=better), _BY_VECTORS
+        words = _BY_PAIRS if simd.BYTES == 32 else _BY_VECTORS
+        return scalar.formulas(dtype, _inlined, simd_math, better=better), words
     return scalar.formulas(dtype, njit, vector_math), _BY_NUMBERS
 
 
-@functools.cache
-def _loop(name, pattern, dtype):
-    """The loop of that pattern around one formula. Its own name is its key in the disk cache."""
-    loop = PATTERNS[pattern]
+def loop(name, pattern, dtype):
+    """``loop(name, …)(pieces(y.size), *operands, y)``: y[i] = formula(…), operands flat arrays or numbers.
+
+    Its own name is its key in the disk cache.
+    """
     formulas, words = _formulas(dtype)
     space = {"__name__": __name__, "part": part, "formula": formulas[name], **words}
-    copy = types.FunctionType(loop.__code__, space, f"{name}_{pattern}_{dtype.name}")
+    copy = types.FunctionType(PATTERNS[pattern].__code__, space, f"{name}_{pattern}_{dtype.name}")
     copy.__qualname__ = copy.__name__
     return parallel(copy)
-
-
-def map(formula, pattern, operands, like):
-    """y[i] = formula(…): operands are arrays of shape and dtype of ``like``, or numbers, see ``pattern``."""
-    dtype = like.dtype
-    arguments = [
-        x.reshape(-1) if kind == "a" else dtype.type(x) for kind, x in zip(pattern, operands, strict=True)
-    ]
-    y = np.empty(like.size, dtype)
-    _loop(formula, pattern, dtype)(pieces(y.size), *arguments, y)
-    return y.reshape(like.shape)

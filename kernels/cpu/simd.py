@@ -6,6 +6,7 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     v = load(x, i)                  LANES neighbours x[i], x[i+1], … of a flat array
     v = load_part(x, i, n)          the first n of them, 0 in the other lanes: the tail of a row
     store(x, i, v), store_part(x, i, v, n)
+    load_pair(x, i), load_pair_part(x, i, n)    two vectors as one value, computed side by side
     store_whole(x, i, v, n)         the first n lanes of v, whole numbers below 2³¹, to an array of int64
     prefetch(x, i)                  asks for the line of cache around x[i]; nothing is read yet
     splat(x, s)                     s in every lane (x: an array or vector that gives the dtype)
@@ -50,10 +51,11 @@ from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
 __all__ = [
-    "BYTES", "LANES", "Vector", "absolute", "bare", "below", "copysign", "deinterleave", "exponent", "fma",
-    "gather", "interleave", "lanes", "largest", "ldexp", "load", "load_part", "load_rows", "mantissa",
-    "maximum", "minimum", "power_of_two", "prefetch", "rint", "slide", "splat", "sqrt", "store", "store_part",
-    "store_rows", "store_whole", "total", "transpose", "turn_quads", "where", "widen",
+    "BYTES", "LANES", "Vector", "absolute", "bare", "below", "copysign", "deinterleave", "exponent",
+    "fma", "gather", "interleave", "lanes", "largest", "ldexp", "load", "load_pair", "load_pair_part",
+    "load_part", "load_rows", "mantissa", "maximum", "minimum", "power_of_two", "prefetch", "rint",
+    "slide", "splat", "sqrt", "store", "store_part", "store_rows", "store_whole", "total", "transpose",
+    "turn_quads", "where", "widen",
 ]  # fmt: skip
 
 
@@ -278,6 +280,35 @@ def load_part(typing, x, i, n):
         return load_at(builder, address, vector, first_lanes(context, builder, arguments[2], n, vector.count))
 
     return vector(x, i, n), generate
+
+
+@intrinsic
+def load_pair(typing, x, i):
+    """x[i : i + 2 lanes] as one value."""
+    pair = _pair_of(x)
+
+    def generate(context, builder, signature, arguments):
+        return load_at(builder, address_of(context, builder, x, arguments[0], arguments[1], i), pair)
+
+    return pair(x, i), generate
+
+
+@intrinsic
+def load_pair_part(typing, x, i, n):
+    """The first n of them, as ``load_part``."""
+    pair = _pair_of(x)
+
+    def generate(context, builder, signature, arguments):
+        address = address_of(context, builder, x, arguments[0], arguments[1], i)
+        return load_at(builder, address, pair, first_lanes(context, builder, arguments[2], n, pair.count))
+
+    return pair(x, i, n), generate
+
+
+def _pair_of(x):
+    """The type of two vectors side by side."""
+    vector = vector_of(x)
+    return Vector(vector.dtype, 2 * vector.count)
 
 
 @intrinsic

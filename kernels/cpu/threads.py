@@ -37,7 +37,8 @@ LARGE = 50_000
 PIECE = 8192
 """Elements in a piece of work: small enough for a core's cache, large enough to be worth handing out."""
 
-_door = threading.RLock()
+door = threading.RLock()
+"""Whoever holds it may run parallel loops."""
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # from malloc.h
@@ -86,7 +87,7 @@ def through_the_door(kernel):
 
     @functools.wraps(kernel)
     def call(*arguments):
-        with _door:
+        with door:
             return kernel(*arguments)
 
     call.kernel = kernel
