@@ -25,7 +25,6 @@ or short inner lengths. Here vectors are written out, so nothing is left to luck
     mantissa(v), exponent(v)        v = m · 2ᵉ with 1 ≤ m < 2, for positive normal v
     even, odd = deinterleave(a, b)  lanes 0, 2, 4, … and 1, 3, 5, … of a followed by b
     a, b = interleave(even, odd)    its inverse: even₀ odd₀ even₁ odd₁ …
-    slide(a, b)                     lanes 1, 2, … of a and then lane 0 of b
     turn_quads(a, b, c, d)          lanes 4i … 4i + 3 of the four are a 4 × 4 matrix for each i: all turned
     load_rows(x, i, step, 4)        4 (or another plain number of) vectors, from x[i], x[i + step], … on
     store_rows(x, i, step, vectors) the converse, for a tuple of any length
@@ -54,7 +53,7 @@ __all__ = [
     "BYTES", "LANES", "Vector", "absolute", "bare", "below", "copysign", "deinterleave", "exponent",
     "fma", "gather", "interleave", "lanes", "largest", "ldexp", "load", "load_pair", "load_pair_part",
     "load_part", "load_rows", "mantissa", "maximum", "minimum", "power_of_two", "prefetch", "rint",
-    "slide", "splat", "sqrt", "store", "store_part", "store_rows", "store_whole", "total", "transpose",
+    "splat", "sqrt", "store", "store_part", "store_rows", "store_whole", "total", "transpose",
     "turn_quads", "where", "widen",
 ]  # fmt: skip
 
@@ -697,16 +696,6 @@ interleave = _pair(interleaved)
 deinterleave = _pair(
     lambda builder, a, b, count: [chosen(builder, a, b, range(first, 2 * count, 2)) for first in (0, 1)]
 )
-
-
-@intrinsic
-def slide(typing, a, b):
-    """a[1], a[2], …, b[0]."""
-
-    def generate(context, builder, signature, arguments):
-        return chosen(builder, *arguments, range(1, a.count + 1))
-
-    return a(a, b), generate
 
 
 @intrinsic

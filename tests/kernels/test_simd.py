@@ -30,7 +30,6 @@ from mmscratch.kernels.cpu.simd import (
     minimum,
     power_of_two,
     rint,
-    slide,
     splat,
     sqrt,
     store,
@@ -38,6 +37,7 @@ from mmscratch.kernels.cpu.simd import (
     store_rows,
     total,
     transpose,
+    turn_quads,
     where,
 )
 
@@ -114,19 +114,30 @@ def shuffle(x, y):
     a, b = load(x, 0), load(x, n)
     store_rows(y, 0, n, deinterleave(a, b))
     store_rows(y, 2 * n, n, interleave(a, b))
-    store(y, 4 * n, slide(a, b))
-    store_rows(y, 5 * n, n, load_rows(x, 1, 3, 3))
+    store_rows(y, 4 * n, n, load_rows(x, 1, 3, 3))
 
 
 def test_shuffles_put_lanes_where_they_say(dtype):
     n = simd.BYTES // np.dtype(dtype).itemsize
-    x, y = numbers(3 * n + 7, dtype), np.zeros(8 * n, dtype)
+    x, y = numbers(3 * n + 7, dtype), np.zeros(7 * n, dtype)
     shuffle(x, y)
-    rows, two = y.reshape(8, n), x[: 2 * n]
+    rows, two = y.reshape(7, n), x[: 2 * n]
     np.testing.assert_array_equal(rows[:2], [two[::2], two[1::2]])
     np.testing.assert_array_equal(rows[2:4].reshape(n, 2), two.reshape(2, n).T)
-    np.testing.assert_array_equal(rows[4], x[1 : n + 1])
-    np.testing.assert_array_equal(rows[5:], [x[i : i + n] for i in (1, 4, 7)])
+    np.testing.assert_array_equal(rows[4:], [x[i : i + n] for i in (1, 4, 7)])
+
+
+@njit(cache=False)
+def turn_all(x, y):
+    n = lanes(x)
+    store_rows(y, 0, n, turn_quads(*load_rows(x, 0, n, 4)))
+
+
+def test_quads_are_turned_each_by_itself():
+    n = simd.LANES
+    x, y = numbers(4 * n), np.zeros(4 * n, np.float32)
+    turn_all(x, y)
+    np.testing.assert_array_equal(y.reshape(4, -1, 4), x.reshape(4, -1, 4).transpose(2, 1, 0))
 
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────

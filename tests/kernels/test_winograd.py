@@ -31,6 +31,7 @@ CASES = {
     "images within a group": (5, 16, 20, 5, 3, ((1, 0), (0, 2))),
     "groups across rows": (2, 19, 16, 13, 90, ONE),
     "wide, read in place": (1, 16, 17, 21, 200, ONE),
+    "as wide as a group": (2, 16, 16, 9, 4 * simd.LANES, ONE),
     "no padding": (2, 16, 16, 18, 70, ((0, 0), (0, 0))),
     "padding 2": (2, 16, 16, 9, 67, ((2, 2), (2, 2))),
     "one-sided": (2, 16, 16, 10, 11, ((0, 2), (3, 0))),
