@@ -18,11 +18,12 @@ import numpy as np
 from ..jit import njit
 from ..pool import parallel
 from .microkernels import DOT, dot_tile
+from .rows import load_some, store_some
 from .shared_tile import COLUMNS, FEW, ROWS, VECTORS, shared_tile
-from .simd import LANES, load, load_part, maximum, prefetch, store, store_part, transpose
+from .simd import LANES, fma, load, load_part, maximum, prefetch, splat, store, store_part, transpose
 from .simd_math import sigmoid, tanh
 
-__all__ = ["ACTIVATIONS", "activate", "blocks", "dots"]
+__all__ = ["ACTIVATIONS", "activate", "blocks", "dots", "slabs"]
 
 ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 
@@ -229,3 +230,37 @@ def dots(task, a, a_starts, b, b_starts, c, m, n, k, bias, kind, share):
             _corner(a, at_a, min(high, m - i), b, at_b, min(wide, stop - j), c, corner + i * n + j, n, k)
     if kind or bias.size:
         _finish(c, corner + start, n, m, stop - start, bias, start, kind)
+
+
+@parallel
+def slabs(task, a, a_row, a_column, b, parts, m, n, k, share):
+    """parts[task] = A B, the ``share`` steps of the sum that are this task's: few rows of A, long ones of B.
+
+    Four rows of B are read side by side, each from end to end, as memory delivers them; the sums that they
+    are added to stay in the cache.
+    """
+    start, stop, corner = task * share, min(k, (task + 1) * share), task * m * n
+    parts[corner : corner + m * n] = 0
+    whole = start + (stop - start) // 4 * 4
+    for p in range(start, whole, 4):
+        _four_rows(a, p * a_column, a_row, a_column, b, p * n, parts, corner, m, n)
+    for p in range(whole, stop):
+        for i in range(m):
+            x = a[i * a_row + p * a_column]
+            for j in range(n):
+                parts[corner + i * n + j] += x * b[p * n + j]
+
+
+@njit
+def _four_rows(a, x, a_row, a_column, b, y, c, z, m, n):
+    """C += four columns of A times four rows of B."""
+    for i in range(m):
+        at, to = x + i * a_row, z + i * n
+        s, t = splat(c, a[at]), splat(c, a[at + a_column])
+        u, v = splat(c, a[at + 2 * a_column]), splat(c, a[at + 3 * a_column])
+        for j in range(0, n, LANES):
+            left = n - j
+            w = fma(s, load_some(b, y + j, left), load_some(c, to + j, left))
+            w = fma(t, load_some(b, y + n + j, left), w)
+            w = fma(u, load_some(b, y + 2 * n + j, left), w)
+            store_some(c, to + j, left, fma(v, load_some(b, y + 3 * n + j, left), w))

@@ -28,6 +28,9 @@ FEW = 48
 THIN = 12
 """Up to so many rows, x W is computed in slabs of W, read from end to end."""
 
+LEAST = 2
+"""Up to so many rows, W is read row by row there, from the nearest cache for the second."""
+
 SLAB = 1 << 20
 """Numbers in a slab, at least."""
 
@@ -166,6 +169,10 @@ def _by_slabs(a, steps_a, b, c, sizes):
     share = -(-k // max(2, min(16, k * n // SLAB)))
     slabs = -(-k // share)
     parts = np.empty((slabs, m, n), np.float32)
+    if m <= LEAST:
+        _compiled().slabs(slabs, a, *steps_a, b, _flat(parts), m, n, k, share)
+        np.add.reduce(parts, axis=0, out=c.reshape(m, n))
+        return
     number = np.arange(slabs)
     _compiled().blocks(
         slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts),
