@@ -39,13 +39,20 @@ GROUP = 10
 
 # ── one block ────────────────────────────────────────────────────────────────────────────────────
 @njit(inline="always")
-def _pack(x, start, across, along, count, depth, width, panel, place):
-    """panel[place + p · width + i] = x[start + i · across + p · along] for i < count, p < depth."""
+def _pack(x, start, across, along, count, depth, width, panel, place, more):
+    """panel[place + p · width + i] = x[start + i · across + p · along] for i < count, p < depth.
+
+    more    another panel is written behind this one afterwards: whole vectors may be stored, of which the
+            last lanes are written again (on AVX2 a store with a mask takes many times as long)
+    """
     if across == 1:  # neighbours lie side by side
         for p in range(depth):
             for i in range(0, count, LANES):
                 part = load_part(x, start + p * along + i, count - i)
-                store_part(panel, place + p * width + i, part, count - i)
+                if more:
+                    store(panel, place + p * width + i, part)
+                else:
+                    store_part(panel, place + p * width + i, part, count - i)
         return
     turned = depth // LANES * LANES if along == 1 else 0
     for i in range(0, count, LANES):  # each lies along the sum: block by block in registers
@@ -53,7 +60,7 @@ def _pack(x, start, across, along, count, depth, width, panel, place):
         for p in range(0, turned, LANES):
             for r in range(LANES, 2 * LANES):
                 prefetch(x, at + r * across + p)
-            transpose(x, at + p, across, rows, panel, to + p * width, width)
+            transpose(x, at + p, across, rows, panel, to + p * width, width, more)
     for j in range(count):
         for p in range(turned, depth):
             panel[place + p * width + j] = x[start + j * across + p * along]
@@ -68,7 +75,8 @@ def _pack_all(x, start, across, along, count, depth, width, panels):
             for j in range(0, width, LANES):
                 store(panels, i * depth + p * width + j, load(x, start + p * along + i + j))
     for i in range(whole, count, width):
-        _pack(x, start + i * across, across, along, min(width, count - i), depth, width, panels, i * depth)
+        high, more = min(width, count - i), count - i > width and depth * width >= LANES
+        _pack(x, start + i * across, across, along, high, depth, width, panels, i * depth, more)
 
 
 @njit

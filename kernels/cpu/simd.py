@@ -634,9 +634,14 @@ def turned(builder, rows, count):
 
 
 @intrinsic
-def transpose(typing, x, i, x_row, rows, y, j, y_row):
-    """y[j + q·y_row + p] = x[i + p·x_row + q] for p < rows ≤ lanes, q < lanes: a block, turned."""
+def transpose(typing, x, i, x_row, rows, y, j, y_row, whole=False):
+    """y[j + q·y_row + p] = x[i + p·x_row + q] for p < rows ≤ lanes, q < lanes: a block, turned.
+
+    whole    whole vectors are stored, in the order of q: where y is written from its start to its end, what
+             comes next covers the lanes from ``rows`` on, and no store needs a mask
+    """
     vector = vector_of(x)
+    whole = types.Omitted(False) if whole is False else whole
 
     def generate(context, builder, signature, arguments):
         source = address_of(context, builder, x, arguments[0], arguments[1], i)
@@ -653,8 +658,11 @@ def transpose(typing, x, i, x_row, rows, y, j, y_row):
         mask = first_lanes(context, builder, known, types.intp, vector.count)
         columns = turned(builder, lines, vector.count)
         places = [builder.gep(target, [builder.mul(y_step, y_step.type(q))]) for q in range(vector.count)]
-        with builder.if_else(builder.icmp_signed("==", known, known.type(vector.count))) as (whole, some):
-            with whole:
+        full = builder.icmp_signed("==", known, known.type(vector.count))
+        if not isinstance(whole, types.Omitted):
+            full = builder.or_(full, context.cast(builder, arguments[7], whole, types.boolean))
+        with builder.if_else(full) as (all_lanes, some):
+            with all_lanes:
                 for place, column in zip(places, columns, strict=True):
                     store_at(builder, place, column, vector)
             with some:
@@ -662,7 +670,7 @@ def transpose(typing, x, i, x_row, rows, y, j, y_row):
                     store_at(builder, place, column, vector, mask)
         return context.get_dummy_value()
 
-    return types.void(x, i, x_row, rows, y, j, y_row), generate
+    return types.void(x, i, x_row, rows, y, j, y_row, whole), generate
 
 
 def chosen(builder, a, b, numbers):
