@@ -6,7 +6,6 @@ median of its rounds. Building is not timed; ``--keep DIR`` saves built indices 
 
 import argparse
 import json
-import pathlib
 import time
 
 import numpy as np
@@ -33,8 +32,6 @@ STYLE = {
 
 def measure(n=N, rounds=5, keep=None, faiss=None, report=print):
     """→ [{"library", "method", "points": [{"effort", "recall", "seconds": a query's}]}]."""
-    if keep is not None:
-        pathlib.Path(keep).mkdir(parents=True, exist_ok=True)
     rows(n), queries()
     lines, calls = [], {}
     for side in SIDES:

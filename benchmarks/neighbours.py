@@ -50,6 +50,7 @@ class Side:
         """A built index: from the folder if it is there, else made, and kept there."""
         if folder is None:
             return self.make(n) if self.maker == "ours" else self.make(n, faiss)
+        pathlib.Path(folder).mkdir(parents=True, exist_ok=True)
         path = pathlib.Path(folder) / f"{self.maker}-{self.name}-{n}".replace(" ", "-")
         if self.maker == "ours":
             if not path.exists():
