@@ -25,6 +25,7 @@ STYLE = {
     "LSH": ("#8a8a3a", "v"),
     "IVF-PQ": ("#3b6fb6", "o"),
     "IVF-PQ 8 bits": ("#3b6fb6", "o"),
+    "IVF-PQ 4 bits": ("#3f9fa8", "s"),
     "IVF-PQ 4 bits fast scan": ("#3f9fa8", "s"),
     "HNSW": ("#d0743c", "D"),
 }

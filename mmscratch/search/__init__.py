@@ -6,7 +6,8 @@
 
     Exact    every row is looked at                                     O(N D) a query
     LSH      rows whose random bits agree with the query's              Charikar, 2002; Lv et al., 2007
-    IVFPQ    the nearest cells, whose rows are compared by short codes  Jégou, Douze & Schmid, 2011
+    IVFPQ    the nearest cells, whose rows are compared by short codes  Jégou, Douze & Schmid, 2011;
+             codes of 4 bits in registers                               André et al., 2015
     HNSW     a walk over a graph of neighbours, coarse to fine          Malkov & Yashunin, 2018
 
 Nearness is the cosine: all vectors are brought to unit length at the door, and a score is the cosine of query

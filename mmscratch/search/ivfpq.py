@@ -1,9 +1,12 @@
 """Cells with lists, rows as short codes (Jégou, Douze & Schmid, 2011, sections III and IV)."""
 
+import importlib
+
 import numpy as np
 
 from .. import kernels
 from .clusters import kmeans
+from .fast_scan import WORDS, blocks_of
 from .index import Index, check_whole
 from .panel import Panel
 from .quantizer import ProductQuantizer
@@ -40,6 +43,9 @@ class IVFPQ(Index):
 
     In the paper distances are ‖q − c − r̂‖²; of rows of unit length the cosine says the same, and its table is
     the same for all cells. A search beside the rows costs C D + K D + (probed rows) · m + rerank · D.
+
+    With K ≤ 16 and ``rerank``, lists are gone through in registers (``fast_scan``), rows a dozen times as
+    quickly: twice as many parts of 16 codewords then find as much as parts of 256, in less time.
     """
 
     method = "ivfpq"
@@ -55,7 +61,11 @@ class IVFPQ(Index):
         self._kept = self.rerank > 0
         self._cell = np.zeros(0, np.int64)
         self._code = np.zeros((0, parts), np.uint8)
-        self._lists = None
+        self._forget()
+
+    def _forget(self):
+        """The lists, which are made anew at the next search."""
+        self._lists = self._blocks = None
 
     def _check(self):
         check_whole("IVFPQ", "cells", self.cells, 1, 1 << 24)
@@ -121,16 +131,22 @@ class IVFPQ(Index):
             end = first + a + len(part)
             self._cell[first + a : end] = cell
             self._code[first + a : end] = self._book.encode(part - self._centres[cell])
-        self._lists = None
+        self._forget()
 
     def _settle(self):
         """Codes and ids in the order of cells, made at the first search after an ``add``."""
-        if self._lists is None:
-            cell = self._cell[: self.count]
+        cell = self._cell[: self.count]
+        if self._in_registers() and self._blocks is None:
+            self._blocks = blocks_of(self._code[: self.count], cell, self.cells)
+        elif not self._in_registers() and self._lists is None:
             order = np.argsort(cell, kind="stable")
             starts = np.concatenate([[0], np.cumsum(np.bincount(cell, minlength=self.cells))])
             self._lists = self._code[: self.count][order], order, starts
-        return self._lists
+        return self._blocks if self._in_registers() else self._lists
+
+    def _in_registers(self):
+        """Is this a ``fast_scan``?"""
+        return self.rerank > 0 and self.codewords <= WORDS and self.parts <= 256
 
     def _search(self, q, k):
         self._check()
@@ -151,14 +167,17 @@ class IVFPQ(Index):
 
         Shapes     q (Q, padded D) of unit length → id, sum (Q, most); −1 and −∞ where there are fewer
         """
-        codes, ids, starts = self._settle()
+        lists = self._settle()
         coarse = np.ascontiguousarray(self._coarse.products(q))
         near, sums = np.empty((len(q), most), np.int64), np.empty((len(q), most), np.float32)
-        step = _steps()
-        step.scan(
-            -(-len(q) // step.TASK), q, coarse, self._coarse.offset[: self.cells], self._panels, codes, ids,
-            starts, self.probes, near, sums,
-        )  # fmt: skip
+        given = q, coarse, self._coarse.offset[: self.cells], self._panels
+        fast = self._in_registers()
+        step = _steps("fast_scan" if fast else "ivfpq")
+        tasks = -(-len(q) // step.TASK)
+        if fast:
+            step.fast_scan(tasks, *given, self.codewords, *lists, self.probes, near, sums)
+        else:
+            step.scan(tasks, *given, *lists, self.probes, near, sums)
         return near, sums
 
     def _arrays(self):
@@ -202,9 +221,8 @@ def scan(tasks, queries, coarse, half, panels, codes, ids, starts, probes, candi
         candidates[q, : len(best)], found[q, : len(best)] = ids[places[best]], sums[best]
 
 
-def _steps():
+def _steps(name):
+    """The module of that name on the reference floor, its compiled twin on the cpu floor."""
     if kernels.host().__name__.endswith(".cpu"):
-        from . import ivfpq_loops as steps
-    else:
-        from . import ivfpq as steps
-    return steps
+        name += "_loops"
+    return importlib.import_module(f".{name}", __package__)

@@ -42,8 +42,8 @@ _f, _u = np.float32, np.uint64
 
 
 @njit
-def tables(q, at, panels, table):
-    """table[256 j + c] = q_j · u_{j,c} from panels (m, D/m, K)."""
+def tables(q, at, panels, width, table):
+    """table[width · j + c] = q_j · u_{j,c} from panels (m, D/m, K)."""
     parts, piece, count = panels.shape
     flat = panels.reshape(-1)
     for j in range(parts):
@@ -51,7 +51,7 @@ def tables(q, at, panels, table):
             s = splat(table, _f(0))
             for d in range(piece):
                 s = fma(splat(table, q[at + j * piece + d]), load(flat, (j * piece + d) * count + c), s)
-            store(table, 256 * j + c, s)
+            store(table, width * j + c, s)
 
 
 @njit
@@ -181,7 +181,7 @@ def scan(task, queries, coarse, half, panels, codes, ids, starts, probes, candid
     score, which, wanted = np.empty(room, _f), np.empty(room, np.int64), queries.reshape(-1)
     flat, block, bins = codes.reshape(-1), np.empty(BLOCK, _f), np.empty(BINS, np.int64)
     for q in range(task * TASK, min(len(queries), (task + 1) * TASK)):
-        tables(wanted, q * queries.shape[1], panels, table)
+        tables(wanted, q * queries.shape[1], panels, 256, table)
         largest(coarse[q], half, cells)
         kept, limit = 0, _f(-np.inf)
         for cell in cells:

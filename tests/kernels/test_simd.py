@@ -109,6 +109,20 @@ def test_transpose_turns_a_block(dtype, missing):
 
 
 @njit(cache=False)
+def turn_whole(x, y, row, rows):
+    transpose(x, 0, row, rows, y, 0, rows, True)
+
+
+def test_transpose_of_whole_vectors_covers_itself(dtype):
+    """Columns of y are shorter than a vector: the next one lies over the lanes that are too many."""
+    n = simd.BYTES // np.dtype(dtype).itemsize
+    for rows in range(1, n + 1):
+        x, y = numbers((rows, n), dtype), np.full(n * rows + n, 7, dtype)
+        turn_whole(x.reshape(-1), y, n, rows)
+        np.testing.assert_array_equal(y[: n * rows].reshape(n, rows), x.T)
+
+
+@njit(cache=False)
 def shuffle(x, y):
     n = lanes(x)
     a, b = load(x, 0), load(x, n)
