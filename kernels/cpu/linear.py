@@ -152,9 +152,10 @@ def _cut(m, n, k, packed):
     if work < 2 * ALONE:
         return 1, 1, max(1, ALONE // work)
     if not packed:
-        tasks, wide = min(16, work // (2 * ALONE)), max(1, panels // 4)
-        down = min(tasks, -(-m // ROWS)) if k * n <= NEAR else 1  # each reads all of B
-        return down, min(wide, tasks // down), 1
+        tasks, wide, high = min(16, work // (2 * ALONE)), max(1, panels // 4), -(-m // ROWS)
+        downs = (min(tasks, high), 1) if k * n <= NEAR else (1,)  # from top to bottom each reads all of B
+        ways = [(down, min(wide, tasks // down)) for down in downs]
+        return *min(ways, key=lambda way: -(-high // way[0]) * -(-panels // way[1])), 1  # the largest block
     tasks = next(count for least, count in TASKS.items() if work >= least)
     least, most = -(-m // HEIGHT), -(-m // ROWS)
     ways = [
