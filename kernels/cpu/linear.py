@@ -34,6 +34,10 @@ LEAST = 2
 SLAB = 1 << 20
 """Numbers in a slab, at least."""
 
+APART, SEVERAL = 512, 8
+"""Rows of B that lie a multiple of APART numbers apart fight for few lines of the first cache. B is copied
+then, if a block has so many panels of A's rows, and its columns are no other block's."""
+
 NEAR = 1 << 16
 """Numbers that stay in the second cache while a task reads them again and again."""
 
@@ -140,7 +144,8 @@ def _plan(count, m, n, k, by_rows):
     down, across, share = _cut(m, n, k, packed)
     depth = -(-k // -(-k // DEPTH)) if m > THIN else 2 * AHEAD
     depth = depth if packed or k * n > NEAR else k
-    return -(-count * down * across // share), share, down, across, depth, packed, packed
+    copied = packed or (down == 1 < across and m >= SEVERAL * ROWS and n % APART == 0)
+    return -(-count * down * across // share), share, down, across, depth, packed, copied
 
 
 def _cut(m, n, k, packed):

@@ -13,13 +13,16 @@ sums, so little depends on them; as scores they would be coarse, and an index wi
 
 import numpy as np
 
-__all__ = ["BLOCK", "TASK", "WORDS", "blocks_of", "bytes_of", "fast_scan"]
+__all__ = ["BLOCK", "PARTS", "TASK", "WORDS", "blocks_of", "bytes_of", "fast_scan"]
 
 BLOCK = 32
 """Rows whose codes lie together: those of two parts in 32 bytes."""
 
 WORDS = 16
 """Codewords of a part, at most: as many bytes as an instruction picks from."""
+
+PARTS = 256
+"""Parts, at most: the sum of so many bytes has 16 bits."""
 
 TASK = 16
 

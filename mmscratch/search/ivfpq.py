@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import kernels
 from .clusters import kmeans
-from .fast_scan import WORDS, blocks_of
+from .fast_scan import PARTS, WORDS, blocks_of
 from .index import Index, check_whole
 from .panel import Panel
 from .quantizer import ProductQuantizer
@@ -146,7 +146,7 @@ class IVFPQ(Index):
 
     def _in_registers(self):
         """Is this a ``fast_scan``?"""
-        return self.rerank > 0 and self.codewords <= WORDS and self.parts <= 256
+        return self.rerank > 0 and self.codewords <= WORDS and self.parts <= PARTS
 
     def _search(self, q, k):
         self._check()

@@ -30,6 +30,11 @@ def test_every_code_lies_where_it_should(parts):
             np.testing.assert_array_equal(halves, code[row])
 
 
+def test_the_layout_is_that_of_the_kernel():
+    bytes_ = pytest.importorskip("mmscratch.kernels.cpu.simd_bytes")
+    assert (fast_scan.BLOCK, fast_scan.PARTS, fast_scan.WORDS) == (bytes_.ROWS, bytes_.MOST, 16)
+
+
 def test_no_rows():
     blocks, ids, starts, sizes = blocks_of(np.zeros((0, 6), np.uint8), np.zeros(0, np.int64), 3)
     assert blocks.shape == (0, 3, BLOCK) and ids.size == 0 and not starts.any() and not sizes.any()
