@@ -3,12 +3,13 @@
 import dataclasses
 import runpy
 import sys
+import time
 
 import hostile_damage as damage
 import pytest
 from hostile_attacks import ATTACKS, MARK, Payload, attack
 from hostile_formats import BY_NAME, FORMATS
-from hostile_judge import Case, Reader, run
+from hostile_judge import SECONDS, Case, Reader, run
 
 from mmscratch.data.errors import DataError
 
@@ -43,13 +44,20 @@ def test_the_payload_would_run(tmp_path):
     assert (tmp_path / MARK).exists()
 
 
+def dawdle(seconds):
+    """Take so much processor time, however quick the processor."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
 @pytest.mark.parametrize(
     ("read", "verdict"),
     [
         (lambda data: data, "wrong"),
         (lambda data: data[:3], "same"),
         (lambda data: int(data), "crash"),
-        (lambda data: sum(range(60_000_000)), "slow"),
+        (lambda data: dawdle(1.1 * SECONDS), "slow"),
         (lambda data: bytearray(1 << 28) and None, "memory"),
     ],
 )
