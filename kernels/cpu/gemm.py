@@ -42,8 +42,9 @@ GROUP = 10
 def _pack(x, start, across, along, count, depth, width, panel, place, more):
     """panel[place + p · width + i] = x[start + i · across + p · along] for i < count, p < depth.
 
-    more    another panel is written behind this one afterwards: whole vectors may be stored, of which the
-            last lanes are written again (on AVX2 a store with a mask takes many times as long)
+    more    another panel is written behind this one afterwards, and its rows are a vector at most or whole
+            ones: whole vectors may be stored, of which the last lanes are written again (on AVX2 a store
+            with a mask takes many times as long)
     """
     if across == 1:  # neighbours lie side by side
         for p in range(depth):
@@ -74,8 +75,9 @@ def _pack_all(x, start, across, along, count, depth, width, panels):
         for i in range(0, whole, width):
             for j in range(0, width, LANES):
                 store(panels, i * depth + p * width + j, load(x, start + p * along + i + j))
+    covered = (width < LANES or width % LANES == 0) and depth * width >= LANES
     for i in range(whole, count, width):
-        high, more = min(width, count - i), count - i > width and depth * width >= LANES
+        high, more = min(width, count - i), covered and count - i > width
         _pack(x, start + i * across, across, along, high, depth, width, panels, i * depth, more)
 
 
