@@ -475,17 +475,23 @@ for name, c in (("all objects, in full", clip), ("one object", short)):
     own, true = cross_modal_scores(S, c.pairs.owner), semantic_scores(S, grades)
     most = ambiguity_ceiling(grades == 3, c.pairs.owner)
     rows.append([name] + [of[f"t→i R@{k}"] for of in (own, most, true) for k in (1, 10)])
-print(f"{'captions':22}{'instance':>14}{'its ceiling':>16}{'semantic':>14}")
-print(f"{'':22}" + f"{'R@1':>8}{'R@10':>7}" * 3)
-for name, *values in rows:
-    print(f"{name:22}" + "".join(f"{v:8.1f}" if k % 2 == 0 else f"{v:7.1f}" for k, v in enumerate(values)))
+figure, axes = plt.subplots(1, 2, figsize=(8, 2.8), sharey=True)
+for ax, (name, *values) in zip(axes, rows, strict=True):
+    for n, kind in enumerate(("R@1", "R@10")):
+        bars = ax.bar(
+            np.arange(3) + 0.4 * (n - 0.5), values[n::2], 0.38, color=("#3b6fb6", "#d0743c")[n], label=kind
+        )
+        ax.bar_label(bars, fmt="%.2f", fontsize=8)
+    ax.set(xticks=range(3), xticklabels=["instance", "its ceiling", "semantic"], ylim=(0, 1.15), title=name)
+axes[1].legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+plt.show()
 print(
     "short captions: near the ceiling by instance, and right by truth:",
     rows[1][1] > 0.5 * rows[1][3] and rows[1][5] > 0.7,
 )
 
 # %% [markdown]
-# （四舍五入到十分位。）**语义召回率**这样算：只要描述对这幅图**为真**，就算找到了，不管它当初是谁为哪幅图写的。它自己的上限是 1。两者回答的是不同的问题；报告时要说明是哪一个，并把上限写在旁边。
+# **语义召回率**这样算：只要描述对这幅图**为真**，就算找到了，不管它当初是谁为哪幅图写的。它自己的上限是 1。两者回答的是不同的问题；报告时要说明是哪一个，并把上限写在旁边。
 #
 # ### 相似度表，以及模态间隙
 
