@@ -5,7 +5,7 @@ import numpy as np
 from ..kernels.cpu.simd_bytes import ROWS, lowest, pick_sums
 from ..kernels.jit import njit
 from ..kernels.pool import parallel
-from .ivfpq_loops import BINS, largest, split, tables, thin
+from .ivfpq_loops import BINS, hand_over, largest, tables, thin
 
 __all__ = ["TASK", "fast_scan"]
 
@@ -66,8 +66,4 @@ def fast_scan(
                     kept += 1
                 if kept >= 2 * most:
                     kept, limit = thin(score, which, kept, most, bins)
-        if kept > most:
-            split(score, which, kept, most)
-        kept = min(kept, most)
-        candidates[q, :kept], found[q, :kept] = which[:kept], score[:kept]
-        candidates[q, kept:], found[q, kept:] = -1, -np.inf
+        hand_over(score, which, kept, candidates[q], found[q])

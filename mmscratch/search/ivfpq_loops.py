@@ -138,6 +138,16 @@ def thin(score, ids, count, most, bins):
 
 
 @njit
+def hand_over(score, ids, count, candidates, found):
+    """The best of ``count`` rows, as many as there is room for, and their scores; −1 and −∞ behind them."""
+    if count > candidates.size:
+        split(score, ids, count, candidates.size)
+        count = candidates.size
+    candidates[:count], found[:count] = ids[:count], score[:count]
+    candidates[count:], found[count:] = -1, -np.inf
+
+
+@njit
 def sums(table, codes, first, rows, parts, base, out):
     """out[n] = base + Σ_j table[256 j + code_j] of row first + n.
 
@@ -193,8 +203,4 @@ def scan(task, queries, coarse, half, panels, codes, ids, starts, probes, candid
                     kept += block[n] >= limit
                 if kept >= 2 * most:
                     kept, limit = thin(score, which, kept, most, bins)
-        if kept > most:
-            split(score, which, kept, most)
-        kept = min(kept, most)
-        candidates[q, :kept], found[q, :kept] = which[:kept], score[:kept]
-        candidates[q, kept:], found[q, kept:] = -1, -np.inf
+        hand_over(score, which, kept, candidates[q], found[q])
