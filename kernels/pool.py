@@ -46,7 +46,7 @@ def parallel(function=None, *, cache=True):
     task = njit(function, cache=cache)
     launch = _launch_of(function, task, cache)
 
-    def rounds(number, count, *arguments):
+    def call(count, *arguments, number=1):
         if count <= 0 or number <= 0:
             return
         drive = team.address() or _loop_address()
@@ -55,7 +55,10 @@ def parallel(function=None, *, cache=True):
         if failed:
             raise MemoryError(f"{function.__name__}: a task found no memory for its scratch")
 
-    call = functools.update_wrapper(functools.partial(rounds, 1), function)
+    def rounds(number, count, *arguments):
+        call(count, *arguments, number=number)
+
+    call = functools.update_wrapper(call, function)
     call.rounds = rounds
     call.task = task
     return call

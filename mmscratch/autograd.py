@@ -24,6 +24,9 @@ __all__ = ["Node", "Step", "detect_anomaly", "enable_grad", "is_grad_enabled", "
 
 _births = itertools.count()
 
+_HOST = (ndarray, float, int)
+"""What operands on the host mostly are."""
+
 
 class _Mode(threading.local):
     """Each thread has its own: what one switches off stays on in the others."""
@@ -81,7 +84,7 @@ class Step:
     """One operation that was carried out: whom its gradients go to, and how to compute them.
 
     targets    for each input: the Step it came from, the leaf Node it is, or None (no gradient wanted)
-    slots      for each input: which result of that Step it was
+    slots      for each input: which result of that Step it was; None if each was the first
     backward   the function that gives all gradients, or a list of one function for each input (see
                ``primitive``); None once it was freed
     outputs    of several results, for each a function that makes its gradient of zeros, in case it was
@@ -165,15 +168,17 @@ class Node:
         while queue:
             step = pop(queue)[1]
             gradients = _walk(step, pending.pop(step), retain_graph)
-            for target, slot, g in zip(step.targets, step.slots, gradients, strict=True):
+            targets, slots = step.targets, step.slots
+            for i, g in enumerate(gradients):
                 if g is None:
                     continue
                 if anomaly:
                     _refuse_nonfinite(g, f"the gradient of {step.op}", step.origin)
+                target, slot = targets[i], slots[i] if slots else 0
                 if type(target) is not Step:
                     _accumulate(target, g)
                 elif target not in pending:
-                    pending[target] = _gradients(target, slot, g)
+                    pending[target] = [g] if target.outputs is None else _gradients(target, slot, g)
                     push(queue, (-target.birth, target))
                 else:
                     seen = pending[target]
@@ -283,19 +288,21 @@ def primitive(rule):
     defaults = [p.default for p in positional]
     count = None if variadic else len(names)
 
-    @functools.wraps(rule)
     def apply(*inputs, **options):
         if len(inputs) != count and not variadic:
             inputs = _fill_in(op, inputs, options, names, defaults)
-        cls = origin = None
+        cls = slots = None
         wants = foreign = False
-        arrays, targets, slots = [], [], []
+        arrays, targets = [], []
         for x in inputs:
-            target, slot = None, 0
+            target = None
             if isinstance(x, Node):
                 cls = cls or x.result_class
                 if x.requires_grad:
-                    wants, target, slot = True, x.step or x, x.slot
+                    wants, target = True, x.step or x
+                    if x.slot:
+                        slots = slots or [0] * len(inputs)
+                        slots[len(targets)] = x.slot
                 x = x.data
             if type(x) is not ndarray:
                 if isinstance(x, generic):
@@ -304,30 +311,78 @@ def primitive(rule):
                     foreign = True
             arrays.append(x)
             targets.append(target)
-            slots.append(slot)
         if foreign:
             _refuse_mixed(op, arrays)
         result, backward = rule(*arrays, **options)
-        several = type(result) is tuple
         if _mode.anomaly:
-            origin = _caller()
-            for r in result if several else (result,):
-                _refuse_nonfinite(r, f"the result of {op}", origin)
+            for r in result if type(result) is tuple else (result,):
+                _refuse_nonfinite(r, f"the result of {op}", _caller())
         if cls is None:
             return result
         if not wants or not _mode.grad:
-            return tuple(map(cls, result)) if several else cls(result)
-        if type(backward) is tuple:
-            if len(backward) != len(targets):
-                raise ValueError(f"{op}: {len(backward)} functions in backward for {len(targets)} inputs")
-            backward = [f if t is not None else None for f, t in zip(backward, targets, strict=True)]
-        step = Step(op, backward, targets, slots, result if several else None, origin)
-        if several:
-            return tuple([_node(cls, r, step, slot) for slot, r in enumerate(result)])
-        return _node(cls, result, step)
+            return tuple(map(cls, result)) if type(result) is tuple else cls(result)
+        return _recorded(op, cls, result, backward, targets, slots)
 
+    if count == 2:
+        apply = _unrolled(op, rule, apply)
+    apply = functools.update_wrapper(apply, rule)
     apply.rule = rule
     return apply
+
+
+def _unrolled(op, rule, general):
+    """``general`` for two operands, without its loops: recording costs half as much.
+
+    What is rare is left to it: options, arrays on a device, one of several results, detecting anomalies.
+    """
+
+    def apply(*inputs, **options):
+        if len(inputs) != 2 or options:
+            return general(*inputs, **options)
+        a, b = inputs
+        cls = to_a = to_b = None
+        slot = 0
+        if isinstance(a, Node):
+            cls = a.result_class
+            if a.requires_grad:
+                to_a, slot = a.step or a, a.slot
+            a = a.data
+        if isinstance(b, Node):
+            cls = cls or b.result_class
+            if b.requires_grad:
+                to_b, slot = b.step or b, slot or b.slot
+            b = b.data
+        if slot or type(a) is not ndarray or type(b) not in _HOST or _mode.anomaly:
+            return general(*inputs)
+        result, backward = rule(a, b)
+        if cls is None:
+            return result
+        if (to_a is None and to_b is None) or not _mode.grad:
+            return tuple(map(cls, result)) if type(result) is tuple else cls(result)
+        if type(result) is tuple or type(backward) is not tuple or len(backward) != 2:
+            return _recorded(op, cls, result, backward, [to_a, to_b], None)
+        da, db = backward
+        backward = [None if to_a is None else da, None if to_b is None else db]
+        step = Step(op, backward, [to_a, to_b], None)
+        return cls(result, True, step) if result.dtype.kind == "f" else cls(result)
+
+    return apply
+
+
+def _recorded(op, cls, result, backward, targets, slots):
+    """The results of an operation as nodes that remember its step."""
+    if type(backward) is tuple:
+        if len(backward) != len(targets):
+            raise ValueError(f"{op}: {len(backward)} functions in backward for {len(targets)} inputs")
+        backward = list(backward)
+        for i, target in enumerate(targets):
+            if target is None:
+                backward[i] = None
+    origin = _caller() if _mode.anomaly else None
+    if type(result) is tuple:
+        step = Step(op, backward, targets, slots, result, origin)
+        return tuple([_node(cls, r, step, slot) for slot, r in enumerate(result)])
+    return _node(cls, result, Step(op, backward, targets, slots, None, origin))
 
 
 def _node(cls, array, step, slot=0):

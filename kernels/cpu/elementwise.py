@@ -3,7 +3,7 @@
 import functools
 
 import numpy as np
-from numpy import asarray, empty
+from numpy import asarray, empty, ndarray
 
 from .. import reference
 from ..reference import cast, full
@@ -32,12 +32,14 @@ _FLOAT32, _FLOAT64 = np.dtype("float32"), np.dtype("float64")
 
 def map(formula, *operands):
     """y[i] = formula(a[i], b[i], …), operands broadcast against each other."""
-    for x in operands:
-        if getattr(x, "size", 0) >= LARGE:
-            y = _compiled(formula, operands, x)
-            if y is not None:
-                return y
-            break
+    first = operands[0]
+    if type(first) is not ndarray or not 1 < first.size < LARGE:  # short arrays should not pay for the others
+        for x in operands:
+            if getattr(x, "size", 0) >= LARGE:
+                y = _compiled(formula, operands, x)
+                if y is not None:
+                    return y
+                break
     try:  # what reference.map does, without calling it: for short arrays a call counts
         return asarray(QUIET[formula](*operands), order="C")
     except (KeyError, RuntimeError):
@@ -46,16 +48,22 @@ def map(formula, *operands):
 
 def _compiled(formula, operands, large):
     """By a compiled loop, if there is one for these operands, one of them the large array; else None."""
-    dtype = large.dtype
-    pattern = _pattern(operands, large, dtype)
+    shape, dtype = large.shape, large.dtype
+    pattern, flat = "", []
+    for x in operands:  # "a" an array like the large one, "p" a single number
+        if x is large or (type(x) is ndarray and x.shape == shape and x.dtype == dtype):
+            pattern += "a"
+            flat.append(x if x.ndim == 1 else x.reshape(-1))
+        elif isinstance(x, (int, float)) or (x.ndim == 0 and x.dtype == dtype):
+            pattern += "p"
+            flat.append(dtype.type(x))
+        else:
+            return None
     loop = _loop_for(formula, pattern, dtype)
     if loop is None:
         return None
-    y = empty(large.shape, dtype)
-    flat = [
-        x.reshape(-1) if kind == "a" else dtype.type(x) for kind, x in zip(pattern, operands, strict=True)
-    ]
-    loop(pieces(y.size), *flat, y.reshape(-1))
+    y = empty(shape, dtype)
+    loop(pieces(y.size), *flat, y if y.ndim == 1 else y.reshape(-1))
     return y
 
 
@@ -72,22 +80,3 @@ def _loop_for(formula, pattern, dtype):
     from . import elementwise_loops as loops
 
     return loops.loop(formula, pattern, dtype) if pattern in loops.PATTERNS else None
-
-
-def _pattern(operands, large, dtype):
-    """For each operand "a", an array like the large one, or "p", a single number; None for others."""
-    pattern = ""
-    for x in operands:
-        if x is large:
-            pattern += "a"
-        elif isinstance(x, (int, float)):
-            pattern += "p"
-        elif x.dtype != dtype:
-            return None
-        elif x.shape == large.shape:
-            pattern += "a"
-        elif x.ndim == 0:
-            pattern += "p"
-        else:
-            return None
-    return pattern

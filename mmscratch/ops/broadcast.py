@@ -6,7 +6,7 @@ The one place where a gradient is summed back to its input's shape.
 import functools
 import operator
 
-from numpy import ndarray
+from numpy import dtype, ndarray
 
 from .. import kernels
 from .check import NUMBERS, what_came
@@ -21,6 +21,8 @@ __all__ = [
     "normalize_axis",
     "reduce_to",
 ]
+
+_FLOAT32 = dtype("float32")
 
 
 def is_array(x):
@@ -46,8 +48,8 @@ def meet(op, a, b):
     """
     if (
         type(a) is ndarray
-        and a.dtype.kind in NUMBERS
-        and (type(b) is float or (type(b) is ndarray and a.shape == b.shape and a.dtype == b.dtype))
+        and a.dtype is _FLOAT32
+        and (type(b) is float or (type(b) is ndarray and b.dtype is _FLOAT32 and b.shape == a.shape))
     ):
         return kernels.of(a), _as_it_is, _as_it_is  # the common cases should not pay for the others
     broadcast_shapes(op, a, b)
