@@ -30,6 +30,7 @@ from mmscratch.kernels.cpu.simd import (
     minimum,
     power_of_two,
     rint,
+    shift_exponent,
     splat,
     sqrt,
     store,
@@ -175,21 +176,22 @@ def arithmetic(a, b, out):
     store(out, 13 * n, mantissa(v * v))
     store(out, 14 * n, exponent(v * v))
     store(out, 15 * n, splat(a, 4) + where(v != v, 1.0, splat(a, 0)))
+    store(out, 16 * n, shift_exponent(v, rint(w * 9)))
     return total(v), largest(v)
 
 
 def test_arithmetic_is_numpys(dtype):
     count = simd.BYTES // np.dtype(dtype).itemsize
     a, b = numbers(count, dtype), numbers(count, dtype, seed=1)
-    out = np.zeros(16 * count, dtype)
+    out = np.zeros(17 * count, dtype)
     sums = arithmetic(a, b, out)
     m, e = np.frexp(a * a)
     expected = [
         a + b, a - 2, 3 * a, a / b, -a, a * b + 1.5, np.where((a < b) | (a > 2), a, b), np.maximum(a, b),
         np.minimum(a, 0), np.abs(a), np.rint(a * 10), np.copysign(a, b), 2.0 ** np.rint(a * 9),
-        2 * m, e - 1, np.full(count, 4),
+        2 * m, e - 1, np.full(count, 4), a * 2.0 ** np.rint(b * 9),
     ]  # fmt: skip
-    np.testing.assert_allclose(out.reshape(16, count), np.array(expected, dtype), rtol=3e-7)
+    np.testing.assert_allclose(out.reshape(17, count), np.array(expected, dtype), rtol=3e-7)
     np.testing.assert_allclose(sums, (a.sum(), a.max()), rtol=1e-5)
 
 
