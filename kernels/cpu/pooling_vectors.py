@@ -1,7 +1,7 @@
 """Max pooling of float32 with LANES windows side by side. Equals ``pool("max", …)`` where it serves.
 
 Along the last axis neighbouring windows are 1 or 2 pixels apart; then a tap of LANES windows is one load, or
-every other number of two. Tap by tap the larger is kept, and with it its flat position, as a number: exact
+every other number of two (the numbers between are the next tap's). Tap by tap the larger is kept, and with it its flat position, as a number: exact
 up to 2²⁴. Windows that hang over an end are computed one by one. Nothing is rounded, so results are the
 reference's to the bit.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from ..jit import njit
 from ..pool import parallel
-from .simd import LANES, deinterleave, load, load_part, splat, store_part, store_whole, where
+from .simd import LANES, bare, deinterleave, load, load_part, splat, store_part, store_whole, where
 
 __all__ = ["max_pool", "serves"]
 
@@ -54,28 +54,48 @@ def _one(x, base, size, o0, o1, o2, first, inside, step):
     return best, winner
 
 
+@njit(forceinline=True)
+def _alternate(x, at, count):
+    """x[at], x[at + 2], …, count of them, and as many of x[at + 1], x[at + 3], … as there are."""
+    if at + 2 * LANES <= len(x):  # also numbers that no window needs
+        return deinterleave(load(x, at), load(x, at + LANES))
+    known = min(2 * count, len(x) - at)
+    return deinterleave(load_part(x, at, known), load_part(x, at + LANES, known - LANES))
+
+
+@njit(forceinline=True)
+def _larger(best, winner, value, place):
+    """The larger one and where it lies: the first of equals, the first NaN of all."""
+    stays = (value <= best) | (best != best)
+    return where(stays, best, value), where(stays, winner, place)
+
+
 @njit
-def _several(x, base, size, o0, o1, o2, first, inside, step, apart, count, numbers, y, index, to):
-    """``count`` ≤ LANES windows from o2 on, none of which hangs over along the last axis or is empty."""
-    best, winner = splat(x, -np.inf), splat(x, -1)
-    for j0 in range(inside[0, o0]):
-        for j1 in range(inside[1, o1]):
-            row = (first[0, o0] + j0 * step[0]) * size[1] + first[1, o1] + j1 * step[1]
-            for j2 in range(inside[2, o2]):
-                at = row * size[2] + first[2, o2] + j2 * step[2]
-                if apart == 1:
-                    value = load_part(x, base + at, count)
-                elif base + at + 2 * LANES <= len(x):  # also numbers that no window needs
-                    value, _ = deinterleave(load(x, base + at), load(x, base + at + LANES))
-                else:
-                    known = 2 * count - 1
-                    near = load_part(x, base + at, known)
-                    far = load_part(x, base + at + LANES, known - LANES)
-                    value, _ = deinterleave(near, far)
-                better = (value > best) | (winner < _f(0)) | ((value != value) & (best == best))
-                best, winner = where(better, value, best), where(better, numbers + _f(at), winner)
-    store_part(y, to, best, count)
-    store_whole(index, to, winner, count)
+def _row(x, base, size, o0, o1, first, inside, step, ends, apart, numbers, y, index, to):
+    """Windows [ends₀, ends₁) of a row, none of which hangs over along the last axis or is empty."""
+    x, y, index, first, inside, step = bare(x), bare(y), bare(index), bare(first), bare(inside), bare(step)
+    left, right = ends
+    taps, pairs = inside[2, left], apart == 2 and step[2] == 1
+    for start in range(left, right, LANES):
+        o2 = max(left, min(start, right - LANES))  # some twice, so that the last ones need no mask
+        count = min(LANES, right - o2)
+        corner = (first[0, o0] * size[1] + first[1, o1]) * size[2] + first[2, o2]
+        best, winner = splat(x, -np.inf), numbers + _f(corner)
+        for j0 in range(inside[0, o0]):
+            for j1 in range(inside[1, o1]):
+                at = corner + (j0 * step[0] * size[1] + j1 * step[1]) * size[2]
+                for j2 in range(0, taps, 2 if pairs else 1):
+                    if apart == 1:
+                        value = load_part(x, base + at, count)
+                        best, winner = _larger(best, winner, value, numbers + _f(at))
+                    else:
+                        value, beside = _alternate(x, base + at, count)
+                        best, winner = _larger(best, winner, value, numbers + _f(at))
+                        if pairs and j2 + 1 < taps:
+                            best, winner = _larger(best, winner, beside, numbers + _f(at + 1))
+                    at += 2 * step[2] if pairs else step[2]
+        store_part(y, to + o2, best, count)
+        store_whole(index, to + o2, winner, count)
 
 
 @parallel
@@ -91,11 +111,7 @@ def _planes(task, tasks, planes, x, size, out, first, inside, step, ends, apart,
             for o1 in range(out[1]):
                 to = ((plane * out[0] + o0) * out[1] + o1) * out[2]
                 left, right = ends if inside[0, o0] * inside[1, o1] > 0 else (0, 0)
-                for o2 in range(left, right, LANES):
-                    n = min(LANES, right - o2)
-                    _several(
-                        x, base, size, o0, o1, o2, first, inside, step, apart, n, numbers, y, index, to + o2
-                    )  # fmt: skip
+                _row(x, base, size, o0, o1, first, inside, step, (left, right), apart, numbers, y, index, to)
                 for o2 in range(left):
                     y[to + o2], index[to + o2] = _one(x, base, size, o0, o1, o2, first, inside, step)
                 for o2 in range(right, out[2]):

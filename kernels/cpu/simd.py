@@ -182,9 +182,13 @@ def store_at(builder, address, value, vector, mask=None):
     if mask is None:
         builder.store(value, address, align=align)
         return
-    kind = ir.FunctionType(ir.VoidType(), [low, low.as_pointer(), ir.IntType(32), mask.type])
-    name = f"llvm.masked.store.{_name(vector)}.p0{_name(vector)}"
-    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    _store_masked(builder, address, value, _name(vector), align, mask)
+
+
+def _store_masked(builder, address, value, name, align, mask):
+    """Instructions: those lanes of the value to the address; name: LLVM's of the value's type."""
+    kind = ir.FunctionType(ir.VoidType(), [value.type, address.type, ir.IntType(32), mask.type])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.masked.store.{name}.p0{name}")
     if BYTES == 64:
         builder.call(function, [value, address, ir.IntType(32)(align), mask])
         return
@@ -332,10 +336,7 @@ def store_whole(typing, x, i, v, n):
         whole = builder.sext(builder.fptosi(arguments[2], near), far)
         address = builder.bitcast(address_of(context, builder, x, *arguments[:2], i), far.as_pointer())
         mask = first_lanes(context, builder, arguments[3], n, v.count)
-        kind = ir.FunctionType(ir.VoidType(), [far, far.as_pointer(), ir.IntType(32), mask.type])
-        name = f"llvm.masked.store.v{v.count}i64.p0v{v.count}i64"
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        builder.call(function, [whole, address, ir.IntType(32)(8), mask])
+        _store_masked(builder, address, whole, f"v{v.count}i64", 8, mask)
         return context.get_dummy_value()
 
     return types.void(x, i, v, n), generate
