@@ -36,6 +36,7 @@ FILES = {
         "lstm", "lstm_backward", "gru", "gru_backward",
         "lstm_cell", "lstm_cell_backward", "gru_cell", "gru_cell_backward",
     ],
+    "attentive": ["attentive_lstm", "attentive_lstm_backward"],
     "similarity": ["l2_normalize", "l2_normalize_backward", "cosine_topk"],
     "random": ["random_bits", "dropout"],
     "optimizer": ["sgd_step", "adam_step", "adagrad_step", "clip_global_norm"],
@@ -342,6 +343,30 @@ def gru_cell(gates_x, gates_h, h):
 
 def gru_cell_backward(dh, gates, h):
     """→ dgates_x (B, 3H), dgates_h (B, 3H), dh_previous (B, H) (the direct path z ⊙ dh only)."""
+
+
+# ── recurrence that looks at regions ─────────────────────────────────────────────────────────────
+def attentive_lstm(x, regions, projected, h0, c0, w_ih, w_hh, bias, w_ask, b_ask, weight, current):
+    """An LSTM with soft attention and its gate, a whole sequence (Xu et al., 2015, eq. 1 to 6, §4.2.1).
+
+    look     [q; s] = h W_askᵀ + b_ask;  α_i = softmax(weight · tanh(projected_i + q));
+             z = σ(s) Σ α_i regions_i
+    step     gates = [x_t; z; h_{t−1}] [w_ih w_hh]ᵀ + bias, then as in ``lstm``
+    At each t h_{t−1} looks, then comes the step; with ``current`` the step, of the z before it (z_0 = 0), and
+    then h_t looks.
+
+    x (T, B, E), T ≥ 1, regions (B, R, D), R ≥ 1, projected (B, R, A), h0, c0 (B, H), w_ih (4H, E + D),
+    w_hh (4H, H), bias (4H,), w_ask (A + 1, H), b_ask (A + 1,), weight (A,)
+    → hs (T, B, H), zs (T, B, D), alphas (T, B, R), and what the way back needs: read (T, B, E + D + H),
+    [x; z; h] of each step, asked (T, B, A + 1), [q; σ(s)], gates (T, B, 4H), cells (T, B, H)
+    """
+
+
+def attentive_lstm_backward(
+    dhs, dzs, dalphas, regions, projected, c0, w_ih, w_hh, w_ask, weight, hs, alphas, read, asked, gates,
+    cells, current,
+):  # fmt: skip
+    """→ dx, dregions, dprojected, dh0, dc0, dw_ih, dw_hh, dbias, dw_ask, db_ask, dweight."""
 
 
 # ── similarity ───────────────────────────────────────────────────────────────────────────────────

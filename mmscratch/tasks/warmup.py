@@ -76,6 +76,7 @@ def _layers(k, dtype):
         yield "convolution", lambda s=scale: _convolution(k, dtype, 4 * s)
         yield "pooling", lambda s=scale: _pooling(k, dtype, 4 * s)
         yield "recurrence", lambda s=scale: _recurrence(k, dtype, 8 * s)
+        yield "attentive", lambda s=scale: _attentive(k, dtype, 8 * s)
         yield "optimizers", lambda x=x, dy=dy: _optimizers(k, x.ravel().copy(), dy.ravel())
 
 
@@ -137,6 +138,20 @@ def _recurrence(k, dtype, batch):
     w_ih, w_hh, b = w_ih[:192].copy(), w_hh[:192].copy(), b[:192].copy()
     hs, h_last, gates = k.gru(x, w_ih, w_hh, b, b, h, None, False)
     k.gru_backward(hs, h_last, x, w_ih, w_hh, h, hs, gates, None, False)
+
+
+def _attentive(k, dtype, batch):
+    x, regions, projected = (
+        _random(dtype, *shape) for shape in ((2, batch, 8), (batch, 4, 8), (batch, 4, 8))
+    )
+    h, b, v = np.zeros((batch, 16), dtype), np.zeros(64, dtype), np.zeros(8, dtype)
+    w_ih, w_hh, w_ask = (_random(dtype, *shape) for shape in ((64, 16), (64, 16), (9, 16)))
+    hs, zs, alphas, *rest = k.attentive_lstm(
+        x, regions, projected, h, h, w_ih, w_hh, b, w_ask, b[:9].copy(), v, True
+    )
+    k.attentive_lstm_backward(
+        hs, zs, alphas, regions, projected, h, w_ih, w_hh, w_ask, v, hs, alphas, *rest, True
+    )
 
 
 def _optimizers(k, x, g):

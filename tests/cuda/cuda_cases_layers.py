@@ -321,6 +321,23 @@ for name, lengths in LENGTHS.items():
         ):
             add(kernel, f"{name} {reverse}", build)
 
+for current in (False, True):  # T 2, B 3, E 2, D 3, H 2, R 4, A 3
+
+    def attentive(draw, dtype, current=current):
+        shapes = ((2, 3, 2), (3, 4, 3), (3, 4, 3), (3, 2), (3, 2), (8, 5), (8, 2), (8,), (4, 2), (4,), (3,))
+        return *(draw(*s) for s in shapes), current
+
+    def attentive_back(draw, dtype, attentive=attentive):
+        x, regions, projected, h0, c0, w_ih, w_hh, bias, w_ask, b_ask, weight, current = given = attentive(
+            draw, dtype
+        )
+        hs, _, *rest = reference.attentive_lstm(*given)
+        shared = regions, projected, c0, w_ih, w_hh, w_ask, weight
+        return draw(2, 3, 2), draw(2, 3, 3), draw(2, 3, 4), *shared, hs, *rest, current
+
+    add("attentive_lstm", f"{current}", attentive)
+    add("attentive_lstm_backward", f"{current}", attentive_back)
+
 
 def wide_lstm(draw, dtype):
     """Several tiles: B 5, H 8, and lengths."""
