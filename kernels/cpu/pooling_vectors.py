@@ -1,9 +1,9 @@
 """Max pooling of float32 with LANES windows side by side. Equals ``pool("max", …)`` where it serves.
 
-Along the last axis neighbouring windows are 1 or 2 pixels apart; then a tap of LANES windows is one load, or
-every other number of two (the numbers between are the next tap's). Tap by tap the larger is kept, and with it
-its flat position, as a number: exact up to 2²⁴. Windows that hang over an end are computed one by one. Nothing
-is rounded, so results are the reference's to the bit.
+Along the last axis neighbouring windows are 1 or 2 pixels apart; then a tap of LANES windows is one load,
+or every other number of two (the numbers between are the next tap's). Tap by tap the larger is kept, and
+with it its flat position, as a number: exact up to 2²⁴. Windows that hang over an end are computed one by
+one. Nothing is rounded, so results are the reference's to the bit.
 """
 
 import numpy as np
