@@ -11,8 +11,6 @@ share is what generalises. Early stopping keeps as many trees as were best for o
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from .. import kernels
@@ -96,13 +94,9 @@ class LambdaMART(Ranker):
             if t % self.bagging_freq == 0:
                 rows = _some(rng, len(y), self.bagging_fraction)
             features = varied[_some(rng, len(varied), self.feature_fraction)]
-            tree, leaves = grow(bins, edges, features, rows, slope, curve, limits)
+            tree, leaf = grow(bins, edges, features, rows, slope, curve, limits)
             tree.value *= self.learning_rate
-            if len(rows) == len(y):  # the leaf of every row is known
-                for own, value in zip(leaves, tree.value, strict=True):
-                    scores[own] += value
-            else:
-                scores += self._read([_in_bins(tree, edges)], bins.T)
+            scores += tree.value[leaf]
             self.trees_.append(tree)
             if judge is not None:
                 others += self._read([tree], judge[0])
@@ -160,12 +154,6 @@ def _some(rng, count, fraction):
     if fraction == 1:
         return np.arange(count)
     return np.sort(rng.choice(count, max(1, round(fraction * count)), replace=False))
-
-
-def _in_bins(tree, edges):
-    """The tree as one of binned features, which are a fraction of the numbers to read."""
-    last = [np.searchsorted(edges[f], cut) for f, cut in zip(tree.feature, tree.threshold, strict=True)]
-    return dataclasses.replace(tree, threshold=np.array(last, np.int64))
 
 
 def _flat(trees):

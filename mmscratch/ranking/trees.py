@@ -11,13 +11,12 @@ cut is judged in one pass over the bins. Always the leaf that wins most is cut, 
 Shi, 2007; Ke et al., 2017). Of two children only the smaller is gathered: the other is the parent's less the
 smaller's.
 
-This file is the formula in NumPy and the growing; ``tree_loops`` holds the compiled passes.
+This file is the formula in NumPy; ``tree_loops`` holds its compiled twin.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import types
 
 import numpy as np
 
@@ -65,66 +64,76 @@ def tree_values(tree, x):
     return tree.value[-1 - node]
 
 
-class _Leaf:
-    def __init__(self, rows, histogram, parent=None, side=None):
-        self.rows, self.histogram, self.parent, self.side = rows, histogram, parent, side
-        self.totals = histogram[0].sum(0)  # G, H, rows: the same for every feature
-
-
 def grow(bins, edges, features, rows, slope, curve, limits):
-    """The tree of gradients ``slope`` and second derivatives ``curve``; → Tree, rows of each leaf.
+    """The tree of gradients ``slope`` and second derivatives ``curve``; → Tree, the leaf of every row (N,).
 
     bins (D, N) of ``bins.binned``, edges of ``bins.bin_edges``; features, rows: those that may be used
 
     Note       the tree's values are v for the rows given; equal gains go to the first feature and, within it,
                to the highest threshold
     """
-    step = _steps()
-    width = max((len(edges[f]) for f in features), default=0) + 1
-    used = np.ascontiguousarray(features, np.int64)
+    used, rows = np.ascontiguousarray(features, np.int64), np.ascontiguousarray(rows, np.int64)
+    steps = np.array([len(edges[f]) + 1 for f in used], np.int64)
+    if kernels.host().__name__.endswith(".cpu"):
+        from .tree_loops import grown
+    else:
+        grown = _grown
+    cuts, totals, leaf = grown(bins, steps, used, rows, slope, curve, limits)
+    weight = totals[:, 1] + limits.l2
+    value = np.where(weight > 0, -totals[:, 0] / np.where(weight > 0, weight, 1), 0.0)
+    return _tree(cuts, edges, used, value), leaf
 
-    def leaf(rows, histogram=None, **where):
-        if histogram is None:
-            histogram = step.gather(bins, used, rows, slope, curve, width)
-        made = _Leaf(rows, histogram, **where)
-        made.gain, made.place, made.bin = step.best_cut(
-            made.histogram, made.totals, limits.least_rows, limits.least_curve, limits.l2
+
+def _tree(cuts, edges, used, value):
+    feature, threshold = np.zeros(len(cuts), np.int64), np.zeros(len(cuts))
+    child = np.zeros((2, len(cuts)), np.int64)
+    hangs = {}  # where the leaf of a number hangs: the side and the node
+    for k, (place, last, parent, new) in enumerate(cuts.tolist()):
+        feature[k], threshold[k] = used[place], edges[used[place]][last]
+        if parent in hangs:
+            child[hangs[parent]] = k
+        child[:, k] = -1 - parent, -1 - new
+        hangs[parent], hangs[new] = (0, k), (1, k)
+    return Tree(feature, threshold, *child, value)
+
+
+class _Leaf:
+    def __init__(self, rows, histogram, limits):
+        self.rows, self.histogram = rows, histogram
+        self.totals = histogram[0].sum(0) if len(histogram) else np.zeros(3)  # the same for every feature
+        self.gain, self.place, self.bin = _best_cut(
+            histogram, self.totals, limits.least_rows, limits.least_curve, limits.l2
         )
-        return made
 
-    leaves, nodes = [leaf(np.ascontiguousarray(rows, np.int64))], []
+
+def _grown(bins, steps, used, rows, slope, curve, limits):
+    """The cuts in their order, G, H and rows of each leaf, and the leaf of every row.
+
+    A cut is (place of its feature in ``used``, last bin on the left, the leaf cut, the new leaf): what lies
+    to the left keeps the leaf's number, what lies to the right gets the next.
+    """
+
+    def gathered(rows):
+        return _gather(bins, used, rows, slope, curve, steps.max(initial=1))
+
+    leaves, cuts = [_Leaf(rows, gathered(rows), limits)], []
+    leaf = np.zeros(bins.shape[1], np.int64)
     while len(leaves) < limits.leaves:
         best = max(range(len(leaves)), key=lambda i: leaves[i].gain)
-        parent = leaves[best]
+        parent, new = leaves[best], len(leaves)
         if not parent.gain > limits.least_gain:
             break
-        feature = used[parent.place]
-        parts = step.split(bins[feature], parent.rows, parent.bin)
+        of = bins[used[parent.place]]
+        parts = _split(of, parent.rows, parent.bin)
         small = int(len(parts[1]) < len(parts[0]))
         found = [None, None]
-        found[small] = leaf(parts[small], parent=len(nodes), side=small)
-        rest = parent.histogram - found[small].histogram
-        found[1 - small] = leaf(parts[1 - small], rest, parent=len(nodes), side=1 - small)
-        if parent.parent is not None:
-            nodes[parent.parent][2 + parent.side] = len(nodes)
-        # the left child keeps the leaf's number, the right one gets the next
-        nodes.append([feature, edges[feature][parent.bin], -1 - best, -1 - len(leaves)])
-        leaves[best] = found[0]
-        leaves.append(found[1])
-    value = np.array([-x.totals[0] / (x.totals[1] + limits.l2) if x.totals[1] + limits.l2 > 0 else 0.0
-                      for x in leaves])  # fmt: skip
-    columns = list(zip(*nodes, strict=True)) or [()] * 4
-    kinds = (np.int64, np.float64, np.int64, np.int64)
-    tree = Tree(*(np.array(c, k) for c, k in zip(columns, kinds, strict=True)), value)
-    return tree, [x.rows for x in leaves]
-
-
-def _steps():
-    if kernels.host().__name__.endswith(".cpu"):
-        from . import tree_loops
-
-        return tree_loops
-    return types.SimpleNamespace(gather=_gather, best_cut=_best_cut, split=_split)
+        found[small] = gathered(parts[small])
+        found[1 - small] = parent.histogram - found[small]
+        leaves[best], right = (_Leaf(*of, limits) for of in zip(parts, found, strict=True))
+        leaves.append(right)
+        leaf[(leaf == best) & (of > parent.bin)] = new
+        cuts.append((parent.place, parent.bin, best, new))
+    return np.array(cuts, np.int64).reshape(-1, 4), np.array([x.totals for x in leaves]), leaf
 
 
 def _gather(bins, used, rows, slope, curve, width):
