@@ -123,7 +123,7 @@ def _split(of, order, spare, begin, end, last):
 
 @njit
 def _learn(block, bins, used, steps, bounds, order, weight, kept, gain, last, leaves, state):
-    """Of a block of features: histograms of the smaller child and, by its parent's, of the other; best cuts."""
+    """Of some features: histograms of the smaller child and, by its parent's, of the other; best cuts."""
     begin, end, totals = leaves[:3]
     small, large, parent = state[_SMALL], state[_LARGE], state[_PARENT]
     sums = np.zeros((TOGETHER, kept.shape[3], 4))
