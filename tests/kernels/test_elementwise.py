@@ -218,13 +218,14 @@ def test_two_python_threads_at_once():
 # ── what the loops of the cpu floor state ────────────────────────────────────────────────────────
 STATED = {
     "exp": 2, "log": 2, "tanh": 3, "erf": 4, "sigmoid": 4, "softplus": 4, "silu": 4, "mish": 6,
-    "elu": 5, "selu": 7, "gelu": 12, "gelu_tanh": 40,
+    "elu": 5, "selu": 7, "gelu": 8, "gelu_tanh": 40,
 }  # fmt: skip
+WITHOUT_VECTORS = {"exp": 4, "log": 4, "gelu": 20}
 
 
 @pytest.mark.parametrize("name", STATED)
 def test_errors_of_long_arrays_are_as_stated(name):
-    """Relative, in units of 2⁻²⁴, against float64; of the C library where there are no vectors."""
+    """Relative, in units of 2⁻²⁴, against float64; where there are no vectors, of the C library."""
     pytest.importorskip("numba")
     end = 4 if "gelu" in name else 87
     x = np.linspace(0.01 if name == "log" else -end, end, 200_001, dtype=np.float32)
@@ -232,7 +233,10 @@ def test_errors_of_long_arrays_are_as_stated(name):
     numbers = PARAMETERS.get(name, ())
     got = kernels.floor("cpu").map(name, x, *numbers)
     exact = reference.map(name, x.astype(np.float64), *map(float, np.array(numbers, np.float32)))
-    assert np.max(np.abs(got - exact) / np.abs(exact)) <= STATED[name] * 2.0**-24
+    from mmscratch.kernels.cpu import simd
+
+    stated = STATED if simd.LANES else STATED | WITHOUT_VECTORS
+    assert np.max(np.abs(got - exact) / np.abs(exact)) <= stated[name] * 2.0**-24
 
 
 def test_gelu_in_vectors_keeps_its_digits_far_to_the_left():
