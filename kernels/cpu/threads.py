@@ -14,8 +14,10 @@ One heap     glibc gives every freed array from 128 kB (later: up to 32 MB) on b
 Short waits  A thread of the pool with nothing to do spins, in GNU's OpenMP for milliseconds, before it lets
              go of its core; beside another process the rest of the team waits for just that core. On two
              cores, one of them taken, a matrix product took three times as long as on one thread, a pass
-             over an array thirteen times. So GOMP_SPINCOUNT=2000, about 0.1 ms, if neither it nor
-             OMP_WAIT_POLICY is set, and if GNU's OpenMP is not loaded yet.
+             over an array thirteen times. Let go at once, it must be woken for the next loop, which on a
+             virtual machine takes longer than a short loop does. So GOMP_SPINCOUNT=10000, which is 0.1 to
+             0.5 ms (the processor's pause takes 12 to 45 ns), if neither it nor OMP_WAIT_POLICY is set,
+             and if GNU's OpenMP is not loaded yet.
 Threads      As many as Numba finds: NUMBA_NUM_THREADS, NUMBA_THREADING_LAYER are its own settings.
 
 One door     Numba's workqueue layer aborts the process when two Python threads run parallel loops at
@@ -79,7 +81,7 @@ def settle_allocator():
 def settle_waiting():
     """Let idle threads give up their cores soon. OpenMP reads this when it is loaded: at the first loop."""
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ):
-        os.environ["GOMP_SPINCOUNT"] = "2000"
+        os.environ["GOMP_SPINCOUNT"] = "10000"
 
 
 def through_the_door(kernel):

@@ -162,7 +162,7 @@ print(before, os.environ.get("GOMP_SPINCOUNT"), loaded)
 def test_idle_threads_are_told_to_give_up_their_cores_before_openmp_is_loaded():
     clean = {k: v for k, v in os.environ.items() if k not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}
     for given, expected in (
-        ({}, "None 2000 False"),
+        ({}, "None 10000 False"),
         ({"GOMP_SPINCOUNT": "7"}, "7 7 False"),
         ({"OMP_WAIT_POLICY": "active"}, "None None False"),
     ):
