@@ -162,8 +162,11 @@ def _compare_data(a, b):
 
 
 def _compare_pictures(a, b):
-    """Other fonts shift an edge by a few pixels, and change the rest by less than 3 of 255 a pixel."""
-    if np.abs(np.subtract(a.shape, b.shape)).max() > 8:
+    """Other fonts shift an edge by a few pixels, and change the rest by less than 3 of 255 a pixel.
+
+    Trained on another processor, curves differ in last digits, and an axis may show one digit more.
+    """
+    if (np.abs(np.subtract(a.shape, b.shape)) > np.maximum(8, 0.02 * np.asarray(b.shape))).any():
         return [f"a picture of {a.shape}, stored {b.shape}"]
     allowed = 8 if a.shape == b.shape else 16
     height, width = np.minimum(a.shape, b.shape)[:2]

@@ -1109,6 +1109,8 @@ def test_pictures_may_differ_a_little():
     )
     assert "a picture of" in build.differences(with_output(png(0)), with_output(png(0, (60, 30))))[0]
     assert "a picture of" in build.differences(with_output(png(0)), with_output(png(0, (20, 90))))[0]
+    wide, wider, too_wide = (with_output(png(0, (290, width))) for width in (1099, 1120, 1130))
+    assert build.differences(wide, wider) == [] and build.differences(wide, too_wide) != []
 
 
 def test_lessons_are_chosen_by_the_beginning_of_their_name():
