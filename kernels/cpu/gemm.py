@@ -30,8 +30,8 @@ ACTIVATIONS = {None: 0, "relu": 1, "tanh": 2, "sigmoid": 3}
 WIDE = 2 * DOT
 """Dot products of a single row taken at once: as many rows of B are read from memory side by side."""
 
-NEAR = 1 << 13
-"""The operands of the next product of a stack are asked for if they are at most so many numbers."""
+NEAR = 1 << 12
+"""A of the next product of a stack is asked for if it is at most so many numbers."""
 
 GROUP = 10
 """Panels of B copied at once: they stay in the second cache (with AVX-512 720 kB) while A passes by."""
@@ -156,38 +156,34 @@ def _part(size, unit, count, number):
     return min(size, -(-size // unit) * number // count * unit)
 
 
-@njit
-def _fetch(x, start, count):
-    """Ask for these numbers, which will be wanted soon."""
-    for i in range(start, start + count, 16):
-        prefetch(x, i)
-
-
 @parallel
 def blocks(
-    task, share, a, a_starts, a_row, a_column, b, b_starts, b_row, b_column, c, m, n, k, last, down, across,
-    depth, pack_a, pack_b, bias, kind,
+    task, a, b, c, bias, kind, a_starts, b_starts, m, n, k, a_row, a_column, b_row, b_column, last, share,
+    down, across, depth, pack_a, pack_b,
 ):  # fmt: skip
     """``share`` blocks of C, cut into down × across of them, of a stack of products C = φ(A B + bias).
 
+    kind                   0 … 3 as in ACTIVATIONS; a bias of no entries is none
     a_starts, b_starts     where each matrix begins; products lie one after the other in c
     last                   K of the last product
     depth                  steps of the sum taken at a time
     pack_a, pack_b         whether A and B are copied; if B is not, b_column is 1
-    kind                   0 … 3 as in ACTIVATIONS; a bias of no entries is none
     """
     group = COLUMNS * GROUP if pack_b else max(n, 1)
     mine_a = _scratch(ROWS * (-(-m // (ROWS * down))) * depth if pack_a else 0)
     mine_b = _scratch(min(group, -(-n // (COLUMNS * across)) * COLUMNS) * depth if pack_b else 0)
-    for block in range(task * share, min(task * share + share, a_starts.size * down * across)):
-        number, place = block // (down * across), block % (down * across)
-        i, j = place // across, place % across
-        top, left = _part(m, ROWS, down, i), _part(n, COLUMNS, across, j)
-        rows, columns = _part(m, ROWS, down, i + 1) - top, _part(n, COLUMNS, across, j + 1) - left
+    cuts = down * across
+    for block in range(task * share, min(task * share + share, a_starts.size * cuts)):
+        number, top, left, rows, columns = block, 0, 0, m, n
+        if cuts > 1:  # else small products, each of which would wait for these divisions
+            number, place = block // cuts, block % cuts
+            i, j = place // across, place % across
+            top, left = _part(m, ROWS, down, i), _part(n, COLUMNS, across, j)
+            rows, columns = _part(m, ROWS, down, i + 1) - top, _part(n, COLUMNS, across, j + 1) - left
         corner = (number * m + top) * n + left
-        if share > 1 and number + 1 < a_starts.size and m * k + k * n <= NEAR:
-            _fetch(a, a_starts[number + 1], m * k)
-            _fetch(b, b_starts[number + 1], k * n)
+        if share > 1 and number + 1 < a_starts.size and m * k <= NEAR:
+            for i in range(0, m * k, 16):  # not so B: the tiles ask for it row by row, and run into the next
+                prefetch(a, a_starts[number + 1] + i)
         steps = last if number == a_starts.size - 1 else k
         for p in range(0, max(1, steps), depth):
             d = min(depth, steps - p)
@@ -224,7 +220,7 @@ def _corner(a, a_start, rows, b, b_start, columns, c, c_start, n, k):
 
 
 @parallel
-def dots(task, a, a_starts, b, b_starts, c, m, n, k, bias, kind, share):
+def dots(task, a, b, c, bias, kind, a_starts, b_starts, m, n, k, share):
     """C = φ(A Bᵀ + bias) for few rows of A: B is read once, where it lies; ``share`` of its rows a task.
 
     a_starts, b_starts as in ``blocks``.

@@ -56,24 +56,37 @@ def matmul(a, b, transpose_a, transpose_b):
 
     Algorithm: ``gemm.py``. float32 error: below 2e-7 · √K of the largest entry of |a| |b| (tested).
     """
-    m, k = a.shape[:-3:-1] if transpose_a else a.shape[-2:]
-    n = b.shape[-2] if transpose_b else b.shape[-1]
-    shape_a, shape_b = a.shape[:-2], b.shape[:-2]
-    lead = shape_a if shape_a == shape_b else np.broadcast_shapes(shape_a, shape_b)
-    count = math.prod(lead) if lead else 1
-    if k == 1 and count * m * n < SMALL:
-        return _outer(a, b, transpose_a, transpose_b)
-    if not _is_ours(a, count * m * n * k):
-        return _by_blas(a, b, transpose_a, transpose_b)
-    if count > 1 and not transpose_a and shape_a == lead and math.prod(shape_b) == 1:
-        count, m = 1, count * m  # one product of more rows
-    steps_a, steps_b = (1, m) if transpose_a else (k, 1), (1, k) if transpose_b else (n, 1)
-    c = np.empty((*lead, a.shape[-1] if transpose_a else a.shape[-2], n), np.float32)
-    starts = _ZERO, _ZERO
-    if count > 1:
-        starts = _starts(shape_a, lead, m * k), _starts(shape_b, lead, k * n)
-    _product(_flat(a), starts[0], steps_a, _flat(b), starts[1], steps_b, _flat(c), (m, n, k), _NONE, 0)
+    other, shape, stack, ours, tasks, plan = _way(a.shape, b.shape, transpose_a, transpose_b)
+    if ours is None or a.dtype != _FLOAT32:
+        return other(a, b, transpose_a, transpose_b)
+    c = np.empty(shape, _FLOAT32)
+    starts = _starts(*stack) if stack else _ZEROS
+    ours(tasks, a.reshape(-1), b.reshape(-1), c.reshape(-1), _NONE, 0, *starts, *plan)
     return c
+
+
+@functools.lru_cache(1024)  # to work it out takes longer than many a small product
+def _way(shape_a, shape_b, transpose_a, transpose_b):
+    """How matrices of these shapes are multiplied: other, shape, stack, ours, tasks, plan.
+
+    other           called with the arguments of ``matmul`` if they are not float32, or ours is None
+    shape, stack    of C; what ``_starts`` takes, None for a single product
+    ours            called with (tasks, a, b, c, bias, kind, *starts, *plan): flat arrays, C = φ(A B + bias)
+    """
+    m, k = shape_a[:-3:-1] if transpose_a else shape_a[-2:]
+    n = shape_b[-2] if transpose_b else shape_b[-1]
+    lead_a, lead_b = shape_a[:-2], shape_b[:-2]
+    lead = np.broadcast_shapes(lead_a, lead_b)
+    count, shape, stack = math.prod(lead), (*lead, m, n), None
+    other = _outer if k == 1 and count * m * n < SMALL else _by_blas
+    if simd.LANES == 0 or count * m * n * k < SMALL:
+        return other, shape, stack, None, 0, ()
+    if count > 1 and not transpose_a and lead_a == lead and math.prod(lead_b) == 1:
+        count, m = 1, count * m  # one product of more rows
+    elif count > 1:
+        stack = lead_a, lead_b, lead, m * k, k * n
+    steps_a, steps_b = (1, m) if transpose_a else (k, 1), (1, k) if transpose_b else (n, 1)
+    return other, shape, stack, *_kernel(count, m, n, k, steps_a, steps_b)
 
 
 def _outer(a, b, transpose_a, transpose_b):
@@ -86,13 +99,12 @@ def _outer(a, b, transpose_a, transpose_b):
 
 def linear(x, weight, bias, activation=None):
     """y = φ(x Wᵀ + b). Equals ``reference.linear``; algorithm and error as ``matmul``."""
-    m, k = x.shape
-    n = len(weight)
-    if not _is_ours(x, m * n * k):
+    _, shape, _, ours, tasks, plan = _way(x.shape, weight.shape, False, True)
+    if ours is None or x.dtype != _FLOAT32:
         return _plain(x, weight, bias, activation)
-    y = np.empty((m, n), np.float32)
+    y = np.empty(shape, _FLOAT32)
     bias, kind = _NONE if bias is None else bias, _compiled().ACTIVATIONS[activation]
-    _product(_flat(x), _ZERO, (k, 1), _flat(weight), _ZERO, (1, k), _flat(y), (m, n, k), bias, kind)
+    ours(tasks, x.reshape(-1), weight.reshape(-1), y.reshape(-1), bias, kind, *_ZEROS, *plan)
     return y
 
 
@@ -104,12 +116,9 @@ def _plain(x, weight, bias, activation):
     return y if activation is None else map(activation, y)
 
 
+_FLOAT32 = np.dtype(np.float32)
 _NONE = np.empty(0, np.float32)
-_ZERO = np.zeros(1, np.int64)
-
-
-def _is_ours(x, work):
-    return work >= SMALL and simd.LANES > 0 and x.dtype == np.float32
+_ZEROS = (np.zeros(1, np.int64),) * 2
 
 
 @functools.cache
@@ -120,32 +129,23 @@ def _compiled():
     return gemm
 
 
-def _product(a, a_starts, steps_a, b, b_starts, steps_b, c, sizes, bias, kind):
-    """C = φ(A B + bias) for each product of a stack, in the way that suits its sizes; flat arrays."""
+def _kernel(count, m, n, k, steps_a, steps_b):
+    """The kernel that suits a stack of products of these sizes, its tasks, and the rest of its arguments."""
     gemm = _compiled()
-    m, n, k = sizes
-    count, by_rows = a_starts.size, steps_b[1] == 1
+    by_rows, work = steps_b[1] == 1, m * n * k
     if m <= FEW and steps_a[1] == steps_b[0] == 1:
         share = min(n, max(2 * DOT, -(-n // 64 // 16) * 16, ALONE // (m * k) // 16 * 16))
-        gemm.dots(-(-n // share) * count, a, a_starts, b, b_starts, c, m, n, k, bias, kind, share)
-    elif m <= THIN and by_rows and count == 1 and k * n >= 2 * SLAB:
-        _by_slabs(a, steps_a, b, c, sizes)
-    else:
-        tasks, share, *plan = _plan(count, m, n, k, by_rows)
-        gemm.blocks(
-            tasks, share, a, a_starts, *steps_a, b, b_starts, *steps_b, c, m, n, k, k, *plan, bias, kind
-        )
-
-
-@functools.lru_cache(1024)
-def _plan(count, m, n, k, by_rows):
-    """Tasks, blocks a task, blocks down, across, steps at a time, are A and B copied?"""
-    packed = not by_rows or (m * n * k >= UNPACKED and m > THIN)
+        return gemm.dots, -(-n // share) * count, (m, n, k, share)
+    if m <= THIN and by_rows and count == 1 and k * n >= 2 * SLAB:
+        share = -(-k // max(2, min(16, k * n // SLAB)))
+        return _by_slabs, -(-k // share), (m, n, k, steps_a, share)
+    packed = not by_rows or (work >= UNPACKED and m > THIN)
     down, across, share = _cut(m, n, k, packed)
     depth = -(-k // -(-k // DEPTH)) if m > THIN else 2 * AHEAD
     depth = depth if packed or k * n > NEAR else k
     copied = packed or (down == 1 < across and m >= SEVERAL * ROWS and n % APART == 0)
-    return -(-count * down * across // share), share, down, across, depth, packed, copied
+    plan = m, n, k, *steps_a, *steps_b, k, share, down, across, depth, packed, copied
+    return gemm.blocks, -(-count * down * across // share), plan
 
 
 def _cut(m, n, k, packed):
@@ -169,29 +169,29 @@ def _cut(m, n, k, packed):
     return *min(ways, key=lambda way: (n * way[0] + m * way[1], way)), 1
 
 
-def _by_slabs(a, steps_a, b, c, sizes):
-    """C of few rows: the sum in slabs of B that lie one after the other in memory, added in their order."""
-    m, n, k = sizes
-    share = -(-k // max(2, min(16, k * n // SLAB)))
-    slabs = -(-k // share)
-    parts = np.empty((slabs, m, n), np.float32)
+def _by_slabs(slabs, a, b, c, bias, kind, a_starts, b_starts, m, n, k, steps_a, share):
+    """C of few rows: the sum in slabs of B that lie one after the other in memory, added in their order.
+
+    Arguments as of the kernels of ``gemm.py``, for a single product without bias or activation.
+    """
+    gemm, parts = _compiled(), np.empty((slabs, m, n), np.float32)
     if m <= LEAST:
-        _compiled().slabs(slabs, a, *steps_a, b, _flat(parts), m, n, k, share)
-        np.add.reduce(parts, axis=0, out=c.reshape(m, n))
-        return
-    number = np.arange(slabs)
-    _compiled().blocks(
-        slabs, 1, a, number * (share * steps_a[1]), *steps_a, b, number * (share * n), n, 1, _flat(parts),
-        m, n, share, k - (slabs - 1) * share, 1, 1, 2 * AHEAD, False, False, _NONE, 0,
-    )  # fmt: skip
+        gemm.slabs(slabs, a, *steps_a, b, parts.reshape(-1), m, n, k, share)
+    else:
+        number, last = np.arange(slabs), k - (slabs - 1) * share
+        gemm.blocks(
+            slabs, a, b, parts.reshape(-1), bias, kind, number * (share * steps_a[1]), number * (share * n),
+            m, n, share, *steps_a, n, 1, last, 1, 1, 1, 2 * AHEAD, False, False,
+        )  # fmt: skip
     np.add.reduce(parts, axis=0, out=c.reshape(m, n))
 
 
-def _flat(x):
-    return x.reshape(-1)
+@functools.lru_cache(64)
+def _starts(shape_a, shape_b, lead, size_a, size_b):
+    """Where in flat arrays the matrices of two stacks begin, of so many entries, broadcast to ``lead``."""
 
+    def starts(shape, size):
+        number = np.arange(0, math.prod(shape) * size, size).reshape(shape)
+        return np.ascontiguousarray(np.broadcast_to(number, lead)).reshape(-1)
 
-def _starts(shape, lead, size):
-    """Where in a flat array each matrix of the broadcast stack begins, matrices of ``size`` entries."""
-    number = np.arange(0, math.prod(shape) * size, size)
-    return number if shape == lead else np.broadcast_to(number.reshape(shape), lead).reshape(-1)
+    return starts(shape_a, size_a), starts(shape_b, size_b)

@@ -2,7 +2,7 @@
 
 import math
 
-import numpy as np
+from numpy import dtype, ndarray
 
 from .. import kernels
 from ..autograd import primitive
@@ -14,7 +14,7 @@ from .epilogue import before_activation, check_activation
 
 __all__ = ["dot", "linear", "matmul", "outer"]
 
-_FLOAT32 = np.dtype(np.float32)
+_FLOAT32 = dtype("float32")
 
 
 def _same_dtype(op, **arrays):
@@ -34,31 +34,10 @@ def matmul(a, b):
     Shapes     a (…, M, K), b (…, K, N) → y (…, M, N)
     Errors     ValueError where inner sizes differ or leading axes do not broadcast; TypeError for two dtypes
     """
-    if not (is_array(a) and is_array(b)):
-        raise TypeError(f"matmul: expected two tensors, got {type(a).__name__} and {type(b).__name__}")
-    if a.ndim == 0 or b.ndim == 0:
-        raise ValueError(
-            f"matmul: needs at least one axis each, got a {tuple(a.shape)} and b {tuple(b.shape)}; use mul"
-        )
-    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ValueError(
-            f"matmul: a {tuple(a.shape)} has {a.shape[-1]} columns and b {tuple(b.shape)} has "
-            f"{b.shape[-2 if b.ndim > 1 else 0]} rows; they must agree (transpose one of them?)"
-        )
-    if not a.dtype == b.dtype == _FLOAT32:  # the usual case needs no closer look
-        _same_dtype("matmul", a=a, b=b)
+    left, right, out = (a, b, None) if _fit(a, b) else _as_stacks(a, b)
     k = kernels.of(a)
-    left = a.reshape((1, *a.shape)) if a.ndim == 1 else a
-    right = b.reshape((*b.shape, 1)) if b.ndim == 1 else b
-    plain = left.ndim == right.ndim == 2  # then nothing is to be broadcast
-    lead = () if plain else broadcast_shapes("matmul", Lead(left), Lead(right))
-    out = (*lead, *((a.shape[-2],) if a.ndim > 1 else ()), *((b.shape[-1],) if b.ndim > 1 else ()))
-    if left.ndim > 2 and right.ndim == 2:
-        left = left.reshape(
-            (math.prod(left.shape[:-1]), left.shape[-1])
-        )  # one product, and one gradient of b
     y = k.matmul(left, right, False, False)
-    inner = tuple(y.shape)
+    inner = y.shape
 
     def backward(dy):
         dy = dy.reshape(inner)
@@ -71,7 +50,40 @@ def matmul(a, b):
 
         return da, db
 
-    return y.reshape(out), backward
+    return y if out is None else y.reshape(out), backward
+
+
+def _fit(a, b):
+    """Are these stacks of as many float32 matrices on the host? The usual case needs no closer look."""
+    if not (type(a) is type(b) is ndarray and a.dtype is b.dtype is _FLOAT32):
+        return False
+    p, q = a.shape, b.shape
+    return len(p) == len(q) > 1 and p[-1] == q[-2] and p[:-2] == q[:-2]
+
+
+def _as_stacks(a, b):
+    """The operands of ``matmul`` as matrices or stacks of them, and the shape of its result."""
+    if not (is_array(a) and is_array(b)):
+        raise TypeError(f"matmul: expected two tensors, got {type(a).__name__} and {type(b).__name__}")
+    if a.ndim == 0 or b.ndim == 0:
+        raise ValueError(
+            f"matmul: needs at least one axis each, got a {tuple(a.shape)} and b {tuple(b.shape)}; use mul"
+        )
+    if a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(
+            f"matmul: a {tuple(a.shape)} has {a.shape[-1]} columns and b {tuple(b.shape)} has "
+            f"{b.shape[-2 if b.ndim > 1 else 0]} rows; they must agree (transpose one of them?)"
+        )
+    if not a.dtype == b.dtype == _FLOAT32:
+        _same_dtype("matmul", a=a, b=b)
+    left = a.reshape((1, *a.shape)) if a.ndim == 1 else a
+    right = b.reshape((*b.shape, 1)) if b.ndim == 1 else b
+    plain = left.ndim == right.ndim == 2  # then nothing is to be broadcast
+    lead = () if plain else broadcast_shapes("matmul", Lead(left), Lead(right))
+    out = (*lead, *((a.shape[-2],) if a.ndim > 1 else ()), *((b.shape[-1],) if b.ndim > 1 else ()))
+    if left.ndim > 2 and right.ndim == 2:  # one product, and one gradient of b
+        left = left.reshape((math.prod(left.shape[:-1]), left.shape[-1]))
+    return left, right, out
 
 
 class Lead:
