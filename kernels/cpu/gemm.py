@@ -4,9 +4,10 @@
 
 Goto & van de Geijn, Anatomy of High-Performance Matrix Multiplication (2008): B is cut into panels of
 COLUMNS columns and A into panels of ROWS rows, some steps of the sum at a time. A task computes a block of C:
-it copies its part of A whole and its part of B by a few panels, so that the tiles read them from end to end,
-in memory of its own: the copied panels of B stay in the second cache, a panel of A in the first. Where copies
-would cost more than they bring (small matrices, few rows) both are read where they lie.
+it copies its part of B by a few panels, so that the tiles read them from end to end, in memory of its own;
+they stay in the second cache, a panel of A in the first. A is copied (its part whole) only if its rows do not
+lie along the sum: a tile reads few of them, side by side. Where copies of B would cost more than they bring
+(small matrices, few rows) it is read where it lies.
 
 Every entry of C is the sum of its products in one order, whoever computes it: the number of threads does not
 change a bit. Largest error against float64: about K · 2⁻²⁴ of Σ |a| |b|, in practice

@@ -20,7 +20,8 @@ ALONE = 1 << 18
 """Below so many one thread computes a product (waking the others would take longer), or a task of a stack."""
 
 UNPACKED = 1 << 23
-"""Products of fewer multiplications are computed where the matrices lie, if B lies by rows."""
+"""Products of fewer multiplications are computed where the matrices lie, if B lies by rows. Of others B is
+copied, and A if it does not lie by rows: copying such an A took 3 to 10 % of products up to 2048 a side."""
 
 FEW = 48
 """Up to so many rows, x Wᵀ is computed as dot products, W where it lies: copying it would cost more."""
@@ -37,6 +38,9 @@ SLAB = 1 << 20
 APART, SEVERAL = 512, 8
 """Rows of B that lie a multiple of APART numbers apart fight for few lines of the first cache. B is copied
 then, if a block has so many panels of A's rows, and its columns are no other block's."""
+
+PAGE = 1024
+"""The few rows of A that a tile reads fight so only if they lie a multiple of PAGE numbers apart."""
 
 NEAR = 1 << 16
 """Numbers that stay in the second cache while a task reads them again and again."""
@@ -143,15 +147,16 @@ def _kernel(count, m, n, k, steps_a, steps_b):
     down, across, share = _cut(m, n, k, packed)
     depth = -(-k // -(-k // DEPTH)) if m > THIN else 2 * AHEAD
     depth = depth if packed or k * n > NEAR else k
-    copied = packed or (down == 1 < across and m >= SEVERAL * ROWS and n % APART == 0)
-    plan = m, n, k, *steps_a, *steps_b, k, share, down, across, depth, packed, copied
+    pack_a = packed and (steps_a[1] != 1 or k % PAGE == 0)
+    pack_b = packed or (down == 1 < across and m >= SEVERAL * ROWS and n % APART == 0)
+    plan = m, n, k, *steps_a, *steps_b, k, share, down, across, depth, pack_a, pack_b
     return gemm.blocks, -(-count * down * across // share), plan
 
 
 def _cut(m, n, k, packed):
     """Into how many blocks C is cut, from top to bottom and from left to right, and how many are a task.
 
-    Each block copies its rows of A and its columns of B: of the ways the one that copies least is taken.
+    Each block goes through its rows of A and copies its columns of B: the way that moves least is taken.
     """
     work, panels = m * n * k, -(-n // COLUMNS)
     if work < 2 * ALONE:
