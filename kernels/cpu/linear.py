@@ -65,7 +65,7 @@ def matmul(a, b, transpose_a, transpose_b):
         return other(a, b, transpose_a, transpose_b)
     c = np.empty(shape, _FLOAT32)
     starts = _starts(*stack) if stack else _ZEROS
-    ours(tasks, a.reshape(-1), b.reshape(-1), c.reshape(-1), _NONE, 0, *starts, *plan)
+    ours(tasks, a.ravel(), b.ravel(), c.ravel(), _NONE, 0, *starts, *plan)
     return c
 
 
@@ -108,7 +108,7 @@ def linear(x, weight, bias, activation=None):
         return _plain(x, weight, bias, activation)
     y = np.empty(shape, _FLOAT32)
     bias, kind = _NONE if bias is None else bias, _compiled().ACTIVATIONS[activation]
-    ours(tasks, x.reshape(-1), weight.reshape(-1), y.reshape(-1), bias, kind, *_ZEROS, *plan)
+    ours(tasks, x.ravel(), weight.ravel(), y.ravel(), bias, kind, *_ZEROS, *plan)
     return y
 
 
