@@ -78,7 +78,7 @@ class _Recurrent(Module):
                 outputs.append(output)
                 ends.append(end)
             x = outputs[0] if len(outputs) == 1 else ops.concatenate(outputs, axis=2)
-        finals = [ops.stack([end[k] for end in ends], axis=0) for k in range(self.states)]
+        finals = [self._stack([end[k] for end in ends]) for k in range(self.states)]
         if self.batch_first:
             x = ops.permute(x, axes=(1, 0, 2))
         if single:
@@ -88,6 +88,11 @@ class _Recurrent(Module):
     def run(self, x, start, weights, lengths, reverse):
         """One layer, one direction, time first → outputs, final state(s)."""
         raise NotImplementedError
+
+    @staticmethod
+    def _stack(states):
+        """The final states of all layers and directions; one alone is not copied."""
+        return ops.unsqueeze(states[0], axis=0) if len(states) == 1 else ops.stack(states, axis=0)
 
     def _each(self, state, function):
         return function(state) if self.states == 1 else tuple(function(s) for s in state)
