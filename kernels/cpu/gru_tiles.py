@@ -14,17 +14,18 @@ from .recurrence_tiles import (
     TALL,
     TALL_OF_THREE,
     VECTORS,
+    divide,
     pack_gates,
     pack_rows,
-    pieces_of,
     product,
     product_of_three,
     put,
     put3,
     put4,
-    split,
+    share,
     take,
     take4,
+    turns,
 )
 from .recurrence_units import gru_unit, gru_unit_backward
 from .simd import load, splat, store
@@ -45,22 +46,27 @@ def forward(x, w_ih, w_hh, b_ih, b_hh, h0, lengths, reverse):
     bias = np.concatenate([b_ih[two:], b_ih[:two] + b_hh[:two], b_hh[two:]])
     weights = np.empty(blocks * (3 * (features + hidden) + 4) * LANES, x.dtype)
     flat = [a.reshape(-1) for a in (x, w_ih, w_hh, bias, h, hs, gates)]
-    pieces = pieces_of(batch * (features + hidden) * 3 * hidden)
+    division = divide(steps, batch, (features + hidden) * 3 * hidden, TALL_OF_THREE)
+    pieces, _, by_rows = division
     scratch = np.empty(pieces * TALL_OF_THREE * 4 * LANES, x.dtype)
     sizes = (steps, batch, features, hidden)
-    _forward.rounds(steps + 1, pieces, pieces, *flat, weights, scratch, lengths, sizes, bool(reverse))
+    rounds = 1 + (1 if by_rows else steps)
+    _forward.rounds(rounds, pieces, division, *flat, weights, scratch, lengths, sizes, bool(reverse))
     return hs, h[steps % 2, :, :hidden].copy(), gates
 
 
 @parallel
-def _forward(task, pieces, x, w_ih, w_hh, bias, h, hs, gates, weights, scratch, lengths, sizes, reverse):
-    """One piece: in the first round of packing the weights, then of one step."""
-    step, piece = task // pieces - 1, task % pieces
-    if step < 0:
+def _forward(task, division, x, w_ih, w_hh, bias, h, hs, gates, weights, scratch, lengths, sizes, reverse):
+    """One piece: in the first round of packing the weights, then of one step or all."""
+    pieces, _, by_rows = division
+    number, piece = task // pieces - 1, task % pieces
+    if number < 0:
         _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes)
         return
-    t = sizes[0] - 1 - step if reverse else step
-    _step(piece, pieces, t, step % 2, x, weights, h, hs, gates, lengths, scratch, sizes)
+    first, last = turns(number, sizes[0], by_rows)
+    for step in range(first, last):
+        t = sizes[0] - 1 - step if reverse else step
+        _step(piece, division, t, step % 2, x, weights, h, hs, gates, lengths, scratch, sizes)
 
 
 @njit
@@ -80,15 +86,16 @@ def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
 
 
 @njit
-def _step(piece, pieces, t, side, x, weights, h, hs, gates, lengths, scratch, sizes):
+def _step(piece, division, t, side, x, weights, h, hs, gates, lengths, scratch, sizes):
     """The piece's tasks of step t: the gates and h of one block of hidden units and a few rows."""
     _, batch, features, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL_OF_THREE)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), division[1]
     stride = (blocks + 1) * LANES
     old, new = side * batch * stride, (1 - side) * batch * stride
     a = piece * TALL_OF_THREE * wide
-    for task in range(piece * blocks * tiles // pieces, (piece + 1) * blocks * tiles // pieces):
-        block, place = task // tiles, task % tiles
+    begin, end, base, among = share(piece, division, blocks)
+    for task in range(begin, end):
+        block, place = task // among, base + task % among
         first, last = place * batch // tiles, (place + 1) * batch // tiles
         count, start = last - first, block * (3 * (features + hidden) + 4) * LANES
         bias = start + 3 * (features + hidden) * LANES
@@ -125,11 +132,13 @@ def backward(dhs, dh_last, w_hh, h_before, gates, lengths, reverse):
     around = np.empty((2, batch, 3 * hidden + LANES), gates.dtype)
     dh = np.zeros((batch, groups * 4 * LANES), gates.dtype)
     dh[:, :hidden] = dh_last
-    dbias = np.zeros((-(-batch // TALL), 4 * hidden), gates.dtype)
+    division = divide(steps, batch, 3 * hidden * hidden, TALL)
+    pieces, tiles, by_rows = division
+    dbias = np.zeros((tiles, 4 * hidden), gates.dtype)
     weights = np.empty(groups * 3 * hidden * 4 * LANES, gates.dtype)
     flat = [a.reshape(-1) for a in (dhs, w_hh, h_before, gates, *dgates, around, dh, dbias)]
-    pieces, sizes = pieces_of(batch * 3 * hidden * hidden), (steps, batch, hidden)
-    _backward.rounds(steps + 2, pieces, pieces, *flat, weights, lengths, sizes, bool(reverse))
+    rounds, sizes = 1 + (1 if by_rows else steps + 1), (steps, batch, hidden)
+    _backward.rounds(rounds, pieces, division, *flat, weights, lengths, sizes, bool(reverse))
     dbias = dbias.sum(axis=0)  # r, z, n, q
     dbias_h = np.concatenate([dbias[: 2 * hidden], dbias[3 * hidden :]])
     return *dgates, dbias[: 3 * hidden].copy(), dbias_h, dh[:, :hidden].copy()
@@ -138,7 +147,7 @@ def backward(dhs, dh_last, w_hh, h_before, gates, lengths, reverse):
 @parallel
 def _backward(
     task,
-    pieces,
+    division,
     dhs,
     w_hh,
     h_before,
@@ -154,35 +163,25 @@ def _backward(
     reverse,
 ):
     """``_forward`` in the opposite order of time; the last round is only the product that gives dh0."""
-    step, piece = task // pieces - 1, task % pieces
+    pieces, _, by_rows = division
+    number, piece = task // pieces - 1, task % pieces
     steps, _, hidden = sizes
-    if step < 0:
+    if number < 0:
         pack_rows(piece, pieces, weights, w_hh, 3 * hidden, hidden)
         return
-    t = step if reverse else steps - 1 - step
-    _step_backward(
-        piece,
-        pieces,
-        step,
-        t,
-        dhs,
-        h_before,
-        gates,
-        dgates_x,
-        dgates_h,
-        around,
-        dh,
-        dbias,
-        weights,
-        lengths,
-        sizes,
-    )
+    first, last = turns(number, steps + 1, by_rows)
+    for step in range(first, last):
+        t = step if reverse else steps - 1 - step
+        _step_backward(
+            piece, division, step, t, dhs, h_before, gates, dgates_x, dgates_h, around, dh, dbias, weights,
+            lengths, sizes,
+        )  # fmt: skip
 
 
 @njit
 def _step_backward(
     piece,
-    pieces,
+    division,
     step,
     t,
     dhs,
@@ -199,12 +198,13 @@ def _step_backward(
 ):
     """The piece's tasks of step t: dh += dgates W_hh of the step that came before, then dgates."""
     steps, batch, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), division[1]
     groups = -(-blocks // 4)
     stride = 3 * hidden + LANES
     old, new = (1 - step % 2) * batch * stride, step % 2 * batch * stride
-    for task in range(piece * groups * tiles // pieces, (piece + 1) * groups * tiles // pieces):
-        group, place = task // tiles, task % tiles
+    begin, end, base, among = share(piece, division, groups)
+    for task in range(begin, end):
+        group, place = task // among, base + task % among
         first, last = place * batch // tiles, (place + 1) * batch // tiles
         if step > 0:
             at, start, to = old + first * stride, group * 3 * hidden * wide, (first * groups + group) * wide

@@ -12,15 +12,16 @@ from .recurrence_tiles import (
     LANES,
     TALL,
     VECTORS,
+    divide,
     pack_gates,
     pack_rows,
-    pieces_of,
     product,
     put,
     put4,
-    split,
+    share,
     take,
     take4,
+    turns,
 )
 from .recurrence_units import lstm_unit, lstm_unit_backward
 from .simd import load, splat, store
@@ -42,27 +43,34 @@ def forward(x, w_ih, w_hh, bias, h0, c0, lengths, reverse):
     h[0, :, :hidden] = h0
     weights = np.empty(blocks * (features + hidden + 1) * 4 * LANES, x.dtype)
     flat = [a.reshape(-1) for a in (x, w_ih, w_hh, bias, h, c0, hs, gates, cells)]
-    pieces = pieces_of(batch * (features + hidden) * 4 * hidden)
+    division = divide(steps, batch, (features + hidden) * 4 * hidden, TALL)
+    pieces, _, by_rows = division
     scratch = np.empty(pieces * TALL * 4 * LANES, x.dtype)
     sizes = (steps, batch, features, hidden)
-    _forward.rounds(steps + 1, pieces, pieces, *flat, weights, scratch, lengths, sizes, bool(reverse))
+    rounds = 1 + (1 if by_rows else steps)
+    _forward.rounds(rounds, pieces, division, *flat, weights, scratch, lengths, sizes, bool(reverse))
     c = cells[0 if reverse else -1] if steps else c0
     return hs, h[steps % 2, :, :hidden].copy(), c.copy(), gates, cells
 
 
 @parallel
 def _forward(
-    task, pieces, x, w_ih, w_hh, bias, h, c0, hs, gates, cells, weights, scratch, lengths, sizes, reverse
+    task, division, x, w_ih, w_hh, bias, h, c0, hs, gates, cells, weights, scratch, lengths, sizes, reverse
 ):
-    """One piece: in the first round of packing the weights, then of one step."""
-    step, piece = task // pieces - 1, task % pieces
-    if step < 0:
+    """One piece: in the first round of packing the weights, then of one step or all."""
+    pieces, _, by_rows = division
+    number, piece = task // pieces - 1, task % pieces
+    if number < 0:
         _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes)
         return
     steps, batch, _, hidden = sizes
-    t = steps - 1 - step if reverse else step
-    c, c_start = (cells, (t + 1 if reverse else t - 1) * batch * hidden) if step > 0 else (c0, 0)
-    _step(piece, pieces, t, step % 2, x, weights, h, c, c_start, hs, gates, cells, lengths, scratch, sizes)
+    first, last = turns(number, steps, by_rows)
+    for step in range(first, last):
+        t = steps - 1 - step if reverse else step
+        c, c_start = (cells, (t + 1 if reverse else t - 1) * batch * hidden) if step > 0 else (c0, 0)
+        _step(
+            piece, division, t, step % 2, x, weights, h, c, c_start, hs, gates, cells, lengths, scratch, sizes
+        )
 
 
 @njit
@@ -83,15 +91,16 @@ def _pack(piece, pieces, weights, w_ih, w_hh, bias, sizes):
 
 
 @njit
-def _step(piece, pieces, t, side, x, weights, h, c, c_start, hs, gates, cells, lengths, scratch, sizes):
+def _step(piece, division, t, side, x, weights, h, c, c_start, hs, gates, cells, lengths, scratch, sizes):
     """The piece's tasks of step t: the gates, c and h of one block of hidden units and a few rows."""
     _, batch, features, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), division[1]
     stride = (blocks + 1) * LANES
     old, new = side * batch * stride, (1 - side) * batch * stride
     a = piece * TALL * wide
-    for task in range(piece * blocks * tiles // pieces, (piece + 1) * blocks * tiles // pieces):
-        block, place = task // tiles, task % tiles
+    begin, end, base, among = share(piece, division, blocks)
+    for task in range(begin, end):
+        block, place = task // among, base + task % among
         first, last = place * batch // tiles, (place + 1) * batch // tiles
         count, start = last - first, block * (features + hidden + 1) * wide
         for k in range(0, count * wide, LANES):
@@ -132,51 +141,57 @@ def backward(dhs, dh_last, dc_last, w_hh, c0, gates, cells, lengths, reverse):
     )  # of two steps, in rows as those of h above
     dh = np.zeros((batch, groups * 4 * LANES), gates.dtype)
     dh[:, :hidden] = dh_last
-    dc, dbias = dc_last.copy(), np.zeros((-(-batch // TALL), 4 * hidden), gates.dtype)
+    division = divide(steps, batch, 4 * hidden * hidden, TALL)
+    pieces, tiles, by_rows = division
+    dc, dbias = dc_last.copy(), np.zeros((tiles, 4 * hidden), gates.dtype)
     weights = np.empty(groups * 4 * hidden * 4 * LANES, gates.dtype)
     flat = [a.reshape(-1) for a in (dhs, w_hh, c0, gates, cells, dgates, around, dh, dc, dbias)]
-    pieces, sizes = pieces_of(batch * 4 * hidden * hidden), (steps, batch, hidden)
-    _backward.rounds(steps + 2, pieces, pieces, *flat, weights, lengths, sizes, bool(reverse))
+    rounds, sizes = 1 + (1 if by_rows else steps + 1), (steps, batch, hidden)
+    _backward.rounds(rounds, pieces, division, *flat, weights, lengths, sizes, bool(reverse))
     return dgates, dbias.sum(axis=0), dh[:, :hidden].copy(), dc
 
 
 @parallel
 def _backward(
-    task, pieces, dhs, w_hh, c0, gates, cells, dgates, around, dh, dc, dbias, weights, lengths, sizes, reverse
+    task,
+    division,
+    dhs,
+    w_hh,
+    c0,
+    gates,
+    cells,
+    dgates,
+    around,
+    dh,
+    dc,
+    dbias,
+    weights,
+    lengths,
+    sizes,
+    reverse,
 ):
     """``_forward`` in the opposite order of time; the last round is only the product that gives dh0."""
-    step, piece = task // pieces - 1, task % pieces
+    pieces, _, by_rows = division
+    number, piece = task // pieces - 1, task % pieces
     steps, batch, hidden = sizes
-    if step < 0:
+    if number < 0:
         pack_rows(piece, pieces, weights, w_hh, 4 * hidden, hidden)
         return
-    t = step if reverse else steps - 1 - step
-    c, c_start = (c0, 0) if step >= steps - 1 else (cells, (t + 1 if reverse else t - 1) * batch * hidden)
-    _step_backward(
-        piece,
-        pieces,
-        step,
-        t,
-        dhs,
-        c,
-        c_start,
-        gates,
-        cells,
-        dgates,
-        around,
-        dh,
-        dc,
-        dbias,
-        weights,
-        lengths,
-        sizes,
-    )
+    first, last = turns(number, steps + 1, by_rows)
+    for step in range(first, last):
+        t = step if reverse else steps - 1 - step
+        before = t + 1 if reverse else t - 1
+        c, c_start = (c0, 0) if step >= steps - 1 else (cells, before * batch * hidden)
+        _step_backward(
+            piece, division, step, t, dhs, c, c_start, gates, cells, dgates, around, dh, dc, dbias, weights,
+            lengths, sizes,
+        )  # fmt: skip
 
 
 @njit
 def _step_backward(
     piece,
-    pieces,
+    division,
     step,
     t,
     dhs,
@@ -195,12 +210,13 @@ def _step_backward(
 ):
     """The piece's tasks of step t: dh += dgates W_hh of the step that came before, then dgates and dc."""
     steps, batch, hidden = sizes
-    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), split(batch, TALL)
+    wide, blocks, tiles = 4 * LANES, -(-hidden // LANES), division[1]
     groups = -(-blocks // 4)
     stride = 4 * hidden + LANES
     old, new = (1 - step % 2) * batch * stride, step % 2 * batch * stride
-    for task in range(piece * groups * tiles // pieces, (piece + 1) * groups * tiles // pieces):
-        group, place = task // tiles, task % tiles
+    begin, end, base, among = share(piece, division, groups)
+    for task in range(begin, end):
+        group, place = task // among, base + task % among
         first, last = place * batch // tiles, (place + 1) * batch // tiles
         if step > 0:  # gate by gate: the rows of one stay in the nearest cache
             at, to = old + first * stride, (first * groups + group) * wide

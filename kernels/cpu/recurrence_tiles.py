@@ -5,9 +5,15 @@ of a few rows of the batch: TALL rows × 4 vectors are a tile or two of the matr
 registers, and the gates are applied to them while they are in the cache. Backward, a task is 4 blocks of dh.
 Each number is computed whole by one task, in one order: results do not depend on the number of threads.
 
-A call runs rounds of pieces (``pool.py``): in the first the weights are packed, each other one is a step. The
-threads meet at the end of a round. Where a step is too small to be shared, one thread does it all: waking
-the others would take longer than the step.
+A call runs rounds of pieces (``pool.py``), at the end of which the threads meet: in the first the weights are
+packed, the others run the steps. There are two ways to cut these (``divide``):
+
+    by rows     a piece is a few rows of the batch, through all steps, in one round: the rows of a batch know
+                nothing of each other, so no thread waits for another, or reads what another has just written
+    by units    a piece is a few tasks of one step, and each step is a round. Each thread then reads only its
+                part of the weights, where all of them would not fit a core's cache
+
+Where there is too little to share, one thread does it all: waking the others would take longer.
 """
 
 from ..jit import njit
@@ -16,8 +22,9 @@ from .microkernels import tile
 from .simd import lanes, load, load_part, splat, store, store_part, transpose
 
 __all__ = [
-    "LANES", "PIECES", "POINTWISE", "SHARED", "TALL", "TALL_OF_THREE", "VECTORS", "pack_gates",
-    "pack_rows", "pieces_of", "product", "product_of_three", "put", "put3", "put4", "split", "take", "take4",
+    "LANES", "PIECES", "POINTWISE", "SHARED", "TALL", "TALL_OF_THREE", "VECTORS", "divide", "pack_gates",
+    "pack_rows", "pieces_of", "product", "product_of_three", "put", "put3", "put4", "share", "split", "take",
+    "take4", "turns",
 ]  # fmt: skip
 
 LANES = simd.LANES
@@ -32,7 +39,13 @@ PIECES = 16
 """Pieces that the tasks of a shared step are handed out in."""
 
 SHARED = 1_000_000
-"""From this many multiplications a step on, threads share it (about 20 µs of one core)."""
+"""From this many multiplications a round on, threads share it (about 20 µs of one core)."""
+
+NEAR = 1 << 17
+"""Weights of up to so many numbers stay in a core's second cache from step to step (512 kB: Zen 3's)."""
+
+ROWS = 8
+"""Rows of the batch in a piece, at most, where it is cut by rows."""
 
 POINTWISE = 100
 """As many multiplications take the time of one unit's gates."""
@@ -43,10 +56,43 @@ def pieces_of(multiplications):
     return PIECES if multiplications >= SHARED else 1
 
 
+def divide(steps, batch, weights, tall):
+    """How ``steps`` steps of ``weights`` multiplications a row are cut: pieces, tiles, by_rows.
+
+    tiles   in how many the rows are taken, at most ``tall`` each (``split``). By rows each piece has as many,
+            and pieces are a power of two, as most machines' cores are
+    """
+    if weights > NEAR:
+        return pieces_of(batch * weights), split(batch, tall), False
+    pieces = 1
+    while pieces * ROWS < batch and steps * batch * weights >= SHARED:
+        pieces *= 2
+    return pieces, pieces * split(batch, pieces * tall), True
+
+
 @njit
 def split(batch, tall):
     """In how many tiles the rows are taken: tile i has those from i·batch // tiles on, at most ``tall``."""
     return -(-batch // tall)
+
+
+@njit
+def share(piece, division, blocks):
+    """The tasks of one step that are this piece's: the first, one past the last, and ``base`` and ``count``.
+
+    Task i is for block i // count and for tile base + i % count.
+    """
+    pieces, tiles, by_rows = division
+    if by_rows:
+        count = tiles // pieces
+        return 0, blocks * count, piece * count, count
+    return piece * blocks * tiles // pieces, (piece + 1) * blocks * tiles // pieces, 0, tiles
+
+
+@njit
+def turns(number, steps, by_rows):
+    """The steps of round ``number``: the first, and one past the last."""
+    return (0, steps) if by_rows else (number, number + 1)
 
 
 @njit(forceinline=True)
