@@ -8,7 +8,7 @@ from numpy import asarray, empty, ndarray
 from .. import reference
 from ..reference import cast, full
 from ..reference.elementwise import QUIET
-from .threads import LARGE, pieces
+from .threads import LARGE, SHARE, pieces
 
 __all__ = ["map", "cast", "full"]
 
@@ -63,7 +63,7 @@ def _compiled(formula, operands, large):
     if loop is None:
         return None
     y = empty(shape, dtype)
-    loop(pieces(y.size), *flat, y if y.ndim == 1 else y.reshape(-1))
+    loop(pieces(y.size, SHARE), *flat, y if y.ndim == 1 else y.reshape(-1))
     return y
 
 

@@ -2,7 +2,7 @@
 
 Each equals the formula of the same name in ``reference/elementwise.py``. The formulas are those of
 ``scalar.py``: of float32 compiled for vectors, with the functions of ``simd_math.py``; of float64, and where
-the machine has no vectors, for one number at a time, with the C library's. A piece of work is PIECE entries.
+the machine has no vectors, for one number at a time, with the C library's. A piece of work is SHARE entries.
 
 Largest relative errors of float32 against the same formula in float64, −87 ≤ x ≤ 87, in units of 2⁻²⁴
 (a test measures them):
@@ -21,7 +21,7 @@ from .. import scalar
 from ..jit import njit
 from ..pool import parallel
 from . import rows, simd, simd_math, vector_math
-from .threads import PIECE
+from .threads import SHARE
 
 __all__ = ["PATTERNS", "loop"]
 
@@ -29,7 +29,7 @@ __all__ = ["PATTERNS", "loop"]
 @njit
 def part(x, piece):
     """One piece of x. (Loops over slices from 0 vectorise; loops over pieces of an index range do not.)"""
-    return x[piece * PIECE : (piece + 1) * PIECE]
+    return x[piece * SHARE : (piece + 1) * SHARE]
 
 
 AHEAD = 1024
@@ -141,9 +141,9 @@ def _formulas(dtype):
 
 
 def loop(name, pattern, dtype):
-    """``loop(name, …)(pieces(y.size), *operands, y)``: y[i] = formula(…), operands flat arrays or numbers.
+    """``loop(name, …)(pieces(y.size, SHARE), *operands, y)``: y[i] = formula(…).
 
-    Its own name is its key in the disk cache.
+    Operands are flat arrays or numbers. Its own name is its key in the disk cache.
     """
     formulas, words = _formulas(dtype)
     space = {"__name__": __name__, "part": part, "formula": formulas[name], **words}
