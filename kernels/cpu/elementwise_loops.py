@@ -37,7 +37,7 @@ AHEAD = 1024
 core looks ahead by itself, and memory would wait for it."""
 
 # One loop for each pattern of operands: a is an array, p one number for all entries. Each copy of a loop
-# has globals of its own: the formula, and whether it goes by vectors or by numbers.
+# has globals of its own: the formula, and whether it goes by vectors, pairs of them, or numbers.
 formula = load = store = step = None
 
 
@@ -125,19 +125,32 @@ def _store_two(x, i, left, value):
 _BY_NUMBERS = {"step": njit(_one), "load": njit(_load_one), "store": njit(_store_one)}
 _BY_VECTORS = {"step": rows.step, "load": rows.load_some, "store": rows.store_some}
 _BY_PAIRS = {"step": _inlined(_two), "load": _inlined(_load_two), "store": _inlined(_store_two)}
-"""For AVX2: while one vector of a pair waits for its last result, the units compute the other."""
+"""While one vector of a pair waits for its last result, the units compute the other."""
+
+_LONG = {
+    "exp", "log", "tanh", "erf", "sigmoid", "softplus", "gelu", "gelu_tanh", "silu", "mish", "elu", "selu",
+    "pow", "gelu_backward", "gelu_tanh_backward", "silu_backward", "mish_backward", "softplus_backward",
+    "elu_backward", "selu_backward",
+}  # fmt: skip
+"""Formulas of many steps, which go by pairs. The others wait for memory alone."""
 
 
 @functools.cache
 def _formulas(dtype):
-    """The formulas for one dtype, and the words of a loop around them."""
+    """The formulas for one dtype."""
     if simd.LANES and dtype == np.float32:
         names = ("where", "maximum", "minimum", "sqrt")
         better = {name: getattr(simd, name) for name in names} | {"abs": simd.absolute}
         better |= {name: getattr(simd_math, name) for name in ("gelu", "gelu_backward")}
-        words = _BY_PAIRS if simd.BYTES == 32 else _BY_VECTORS
-        return scalar.formulas(dtype, _inlined, simd_math, better=better), words
-    return scalar.formulas(dtype, njit, vector_math), _BY_NUMBERS
+        return scalar.formulas(dtype, _inlined, simd_math, better=better)
+    return scalar.formulas(dtype, njit, vector_math)
+
+
+def _words(name, dtype):
+    """How the loop of a formula reads and writes."""
+    if not (simd.LANES and dtype == np.float32):
+        return _BY_NUMBERS
+    return _BY_PAIRS if name in _LONG and simd.BYTES >= 32 else _BY_VECTORS
 
 
 def loop(name, pattern, dtype):
@@ -145,8 +158,8 @@ def loop(name, pattern, dtype):
 
     Operands are flat arrays or numbers. Its own name is its key in the disk cache.
     """
-    formulas, words = _formulas(dtype)
-    space = {"__name__": __name__, "part": part, "formula": formulas[name], **words}
+    formula, words = _formulas(dtype)[name], _words(name, dtype)
+    space = {"__name__": __name__, "part": part, "formula": formula, **words}
     copy = types.FunctionType(PATTERNS[pattern].__code__, space, f"{name}_{pattern}_{dtype.name}")
     copy.__qualname__ = copy.__name__
     return parallel(copy)

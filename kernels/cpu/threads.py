@@ -41,7 +41,7 @@ PIECE = 8192
 
 SHARE = 2048
 """The same for elementwise loops, which pay nothing for another piece: of 100,000 elements two threads get 25
-of these and 24. Of PIECE elements they would get 7 and 6, and one wait for the other a seventh of its time."""
+of these and 24. Of PIECE elements they would get 7 and 6, and one wait a seventh of its time."""
 
 door = threading.RLock()
 """Whoever holds it may run parallel loops."""
