@@ -12,7 +12,9 @@ def copy_box(source, start, channels, corner, end, boxes, copy):
 
     i = (corner + e)·stride + low + phase u along each axis; source[c] begins at start + c·S₀·S₁·S₂. Whole
     vectors are written: what reaches beyond a row is overwritten by the next one, and a channel of the copy
-    ends with room for one.
+    ends with zeros, at least one vector, which the last row shares with a next one. Tiles reach beyond those,
+    for sums that nobody wants; what memory held there before is often subnormal, and a product with that
+    takes a hundred times as long.
     """
     s0, s1, s2 = boxes.size[0], boxes.size[1], boxes.size[2]
     r0, r1, r2 = boxes.rows[0], boxes.rows[1], boxes.rows[2]
@@ -44,8 +46,10 @@ def copy_box(source, start, channels, corner, end, boxes, copy):
                                count if there else 0, end1, t1)  # fmt: skip
                 at += r1 * r2
             u += 2 if beside else 1
-    for c in range(channels):  # the zeros that the last row shares with a next one
-        store(copy, c * boxes.channel + len(boxes.phases) * r0 * r1 * r2, splat(copy, 0))
+    filled = len(boxes.phases) * r0 * r1 * r2
+    for c in range(channels):
+        for e in range(filled, boxes.channel, LANES):
+            store(copy, c * boxes.channel + min(e, boxes.channel - LANES), splat(copy, 0))
 
 
 @njit

@@ -127,7 +127,7 @@ def _job(
 ):  # fmt: skip
     """Several pieces, one after the other in the same memory."""
     copy = aligned(depth * boxes.channel + 8 * LANES)
-    # a tile may reach beyond
+    copy[depth * boxes.channel :] = 0  # a tile may reach beyond, here too
     pitch = (-(-boxes.rows[1] * boxes.rows[2] // LANES) + max(VECTORS, WIDE)) * LANES
     sums = aligned((2 if outputs.step[2] == 2 else 1) * ROWS * pitch)
     corner, box = np.empty(3, np.int64), np.empty(3, np.int64)

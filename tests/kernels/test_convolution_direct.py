@@ -18,6 +18,7 @@ if not simd.LANES:
 
 from mmscratch.kernels.cpu import convolution_direct as direct
 from mmscratch.kernels.cpu import convolution_plan
+from mmscratch.kernels.cpu.convolution_boxes import copy_box
 from mmscratch.kernels.cpu.convolution_weights import conv_weight_gradient
 
 reference = kernels.floor("reference")
@@ -176,6 +177,21 @@ def test_what_is_between_rows_does_not_leak(name):
     np.testing.assert_array_equal(
         np.isnan(dx), np.isnan(reference.conv_input_gradient(dy, w, x_shape, *options))
     )
+
+
+@pytest.mark.parametrize("name", sorted(LARGE))
+def test_every_entry_of_a_copy_is_written(name):
+    """Tiles read what is between channels too: a subnormal number there would cost them dearly."""
+    x, w, stride, padding, dilation, groups = LARGE[name]
+    size, kernel, stride, before, dilation = direct.three(x[2:], w[2:], stride, padding, dilation)
+    after = (0,) * (3 - len(padding)) + tuple(pair[1] for pair in padding)
+    axes = zip(size, kernel, stride, before, after, dilation, strict=True)
+    out = tuple((n + p + q - d * (j - 1) - 1) // s + 1 for n, j, s, p, q, d in axes)
+    boxes, *_ = convolution_plan.forward(size, kernel, stride, before, dilation, out, w[1], w[0] // groups)
+    copy = np.full((w[1] + 1) * boxes.channel, np.nan, np.float32)
+    x = draw(np.random.default_rng(0), x, np.float32).reshape(-1)
+    copy_box(x, 0, w[1], np.zeros(3, np.int64), boxes.size, boxes, copy)
+    assert not np.isnan(copy[: w[1] * boxes.channel]).any()
 
 
 @pytest.mark.slow
