@@ -24,7 +24,7 @@ from ..jit import njit
 from ..pool import parallel
 from . import simd
 from .microkernels import tile
-from .simd import LANES, gather, store, transpose
+from .simd import LANES, bare, gather, store, transpose
 from .winograd_tiles import COPIES, LINE, NEXT, SCRATCH, aligned, copy_in, copy_out, plan
 from .winograd_transforms import input_tiles, kernel, lane_of, output_tiles
 
@@ -114,7 +114,7 @@ def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v
     tiles ≤ BLOCK, a channel after the other: so lines are read from one end to the other, and meanwhile
     those of the next channel are fetched.
     """
-    size, halo, line = image[1] * image[2], np.int64(2), np.int64(LINE)
+    halo = np.int64(2)
     scratch, rest = aligned(VECTORS * SCRATCH), aligned(36 * LANES)
     scratch[:] = 0
     copies, plans = np.empty((VECTORS, COPIES, 3), np.int64), np.empty((VECTORS, 5), np.int64)
@@ -125,6 +125,15 @@ def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v
             first + g * LANES, count, m, halo, image, grid, padding, copies[g], x.size
         )
         plans[g, 0], plans[g, 1], plans[g, 2], plans[g, 3], plans[g, 4] = n, place, rows[0], rows[1], lacks
+    _channels(m, x, image, copies, plans, groups, wide, c0, c1, v, v_at, v_step, scratch, rest)
+
+
+@njit
+def _channels(m, x, image, copies, plans, groups, wide, c0, c1, v, v_at, v_step, scratch, rest):
+    """The loop of ``transform``, a function of its own so that nobody counts its arrays' users."""
+    x, v, scratch, rest = bare(x), bare(v), bare(scratch), bare(rest)
+    copies, plans = bare(copies), bare(plans)
+    size, line, none = image[1] * image[2], np.int64(LINE), np.int64(0)
     for c in range(c0, c1):
         for g in range(groups):
             n, at, rows, lacks = plans[g, 0], plans[g, 1] + c * size, (plans[g, 2], plans[g, 3]), plans[g, 4]
@@ -134,7 +143,6 @@ def transform(m, x, image, grid, padding, first, tiles, wide, c0, c1, v, v_at, v
             else:
                 copy_in(copies[g], n, x, c * size, size, scratch[g * SCRATCH :])
                 at, beside = np.int64(g * SCRATCH), np.int64(NEXT) if lacks else m
-                none = np.int64(0)
                 input_tiles(m, scratch, at, line, beside, rows, none, none, v, to, v_step, rest)
 
 
@@ -180,11 +188,22 @@ def _multiply_few(m, u, u_at, channels, v, v_at, v_step, wide, tiles, rows, sums
 @njit
 def _transform_back(m, sums, sums_at, wide, rows, k0, bias, activation, y, image, grid, first, tiles):
     """y of filters [k0, k0 + rows) in tiles [first, first + tiles)."""
-    n2 = (m + 2) * (m + 2)
-    size = image[1] * image[2]
+    scratch, rest, copies = aligned(SCRATCH), aligned(36 * LANES), np.empty((COPIES, 3), np.int64)
+    _filters(
+        m, sums, sums_at, wide, rows, k0, bias, activation, y, image, grid, first, tiles, scratch, rest,
+        copies,
+    )  # fmt: skip
+
+
+@njit
+def _filters(
+    m, sums, sums_at, wide, rows, k0, bias, activation, y, image, grid, first, tiles, scratch, rest, copies
+):
+    """The loops of ``_transform_back``, likewise."""
+    sums, bias, y = bare(sums), bare(bias), bare(y)
+    scratch, rest, copies = bare(scratch), bare(rest), bare(copies)
+    n2, size = (m + 2) * (m + 2), image[1] * image[2]
     zero, line = np.int64(0), np.int64(LINE)
-    scratch, rest = aligned(SCRATCH), aligned(36 * LANES)
-    copies = np.empty((COPIES, 3), np.int64)
     for group in range(0, tiles, LANES):
         count = min(LANES, tiles - group)
         n, place, _, _ = plan(first + group, count, m, zero, image, grid, (zero, zero), copies, y.size)

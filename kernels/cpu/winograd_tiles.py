@@ -20,7 +20,7 @@ Which pixels go where is the same for every channel. So ``plan`` writes it down 
 import numpy as np
 
 from ..jit import njit
-from .simd import LANES, load, load_part, prefetch, store, store_part
+from .simd import LANES, bare, load, load_part, prefetch, store, store_part
 
 __all__ = ["COPIES", "LEFT", "LINE", "NEXT", "RIGHT", "SCRATCH", "aligned", "copy_in", "copy_out", "plan"]
 
@@ -114,6 +114,7 @@ def copy_in(copies, n, x, base, ahead, scratch):
 
     Those that lie ``ahead`` of them will be wanted next.
     """
+    copies, x, scratch = bare(copies), bare(x), bare(scratch)
     for i in range(n):
         at, size = copies[i, 0] + base, copies[i, 2]
         for j in range(0, size, 16):
@@ -124,6 +125,7 @@ def copy_in(copies, n, x, base, ahead, scratch):
 @njit
 def copy_out(copies, n, scratch, y, base, ahead):
     """The converse; pixels outside the image are dropped."""
+    copies, scratch, y = bare(copies), bare(scratch), bare(y)
     for i in range(n):
         to, size = copies[i, 0] + base, copies[i, 2]
         for j in range(0, size, 16):
