@@ -8,8 +8,8 @@ Each number is computed whole by one task, in one order: results do not depend o
 A call runs rounds of pieces (``pool.py``), at the end of which the threads meet: in the first the weights are
 packed, the others run the steps. There are two ways to cut these (``divide``):
 
-    by rows     a piece is a few rows of the batch, through all steps, in one round: the rows of a batch know
-                nothing of each other, so no thread waits for another, or reads what another has just written
+    by rows     a piece is a tile, through all steps, in one round: the rows of a batch know nothing of each
+                other, so no thread waits for another, or reads what another has just written
     by units    a piece is a few tasks of one step, and each step is a round. Each thread then reads only its
                 part of the weights, where all of them would not fit a core's cache
 
@@ -44,8 +44,8 @@ SHARED = 1_000_000
 NEAR = 1 << 17
 """Weights of up to so many numbers stay in a core's second cache from step to step (512 kB: Zen 3's)."""
 
-ROWS = 8
-"""Rows of the batch in a piece, at most, where it is cut by rows."""
+EVEN = 4
+"""By rows there are a multiple of so many pieces, a tile in each, which two or four threads share evenly."""
 
 POINTWISE = 100
 """As many multiplications take the time of one unit's gates."""
@@ -59,15 +59,15 @@ def pieces_of(multiplications):
 def divide(steps, batch, weights, tall):
     """How ``steps`` steps of ``weights`` multiplications a row are cut: pieces, tiles, by_rows.
 
-    tiles   in how many the rows are taken, at most ``tall`` each (``split``). By rows each piece has as many,
-            and pieces are a power of two, as most machines' cores are
+    tiles   in how many the rows are taken, at most ``tall`` each (``split``)
     """
+    tiles = split(batch, tall)
     if weights > NEAR:
-        return pieces_of(batch * weights), split(batch, tall), False
-    pieces = 1
-    while pieces * ROWS < batch and steps * batch * weights >= SHARED:
-        pieces *= 2
-    return pieces, pieces * split(batch, pieces * tall), True
+        return pieces_of(batch * weights), tiles, False
+    if steps * batch * weights < SHARED:
+        return 1, tiles, True
+    tiles = min(batch, -(-tiles // EVEN) * EVEN)
+    return tiles, tiles, True
 
 
 @njit

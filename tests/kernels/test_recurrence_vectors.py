@@ -69,12 +69,13 @@ def test_error_of_the_cells():
 
 @pytest.mark.skipif(not simd.LANES, reason="no vectors on this machine")
 @pytest.mark.parametrize("by_rows", [True, False])
+@pytest.mark.parametrize("batch", [2, 13])
 @pytest.mark.parametrize("net", GATES)
-def test_how_steps_are_shared_does_not_matter(net, by_rows, monkeypatch):
+def test_how_steps_are_shared_does_not_matter(net, batch, by_rows, monkeypatch):
     numba = pytest.importorskip("numba")
     if numba.config.NUMBA_NUM_THREADS < 2:
         pytest.skip("this machine gives Numba 1 thread")
-    given = case(net, 13, 72)
+    given = case(net, batch, 72)
     monkeypatch.setattr(recurrence_tiles, "NEAR", 1 << 60 if by_rows else 0)
     alone = both_ways(cpu, net, given, True)  # one piece
     monkeypatch.setattr(recurrence_tiles, "SHARED", 0)
