@@ -21,7 +21,7 @@ The alphabet
 
 FILES = {
     "elementwise": ["map", "cast", "full"],
-    "reduce": ["reduce", "argreduce", "scan", "topk"],
+    "reduce": ["reduce", "extreme_backward", "argreduce", "scan", "topk"],
     "layout": ["permute", "expand", "slice", "place", "concatenate"],
     "indexing": ["take", "take_add", "take_along", "take_along_add"],
     "linear": ["matmul", "linear"],
@@ -91,6 +91,13 @@ def reduce(kind, x, axes, keepdims):
 
     An empty sum is 0 and an empty product 1; max and min of nothing were refused by the caller.
     NaN wins in max and min. Order of summation is fixed: the result never depends on threads.
+    """
+
+
+def extreme_backward(dy, x, y, axes):
+    """The gradient of y = reduce("max" | "min", x, axes, keepdims=True): dx = dy / n where x = y, else 0.
+
+    n entries of a set are equal to its extreme, and share dy. A set with NaN gets NaN.
     """
 
 

@@ -1,4 +1,4 @@
-"""Reductions: large sums of float32 in vectors, NumPy's one pass for the rest; the k largest."""
+"""Reductions: large sums and extremes of float32 in vectors, NumPy's one pass for the rest; the k largest."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ..reference import argreduce, scan
 from .simd import LANES
 from .threads import LARGE
 
-__all__ = ["reduce", "argreduce", "scan", "topk"]
+__all__ = ["reduce", "extreme_backward", "argreduce", "scan", "topk"]
 
 _FEW = 64
 """Up to this k an entry is inserted into a short sorted list; beyond it sorting the row is quicker."""
@@ -15,11 +15,26 @@ _FEW = 64
 
 def reduce(kind, x, axes, keepdims):
     """Sum, maximum, minimum or product over the axes."""
-    if kind == "sum" and LANES and x.dtype == np.float32 and x.size >= LARGE and axes:
-        from .reduce_vectors import sum_over
+    if kind != "prod" and axes and _in_vectors(x):
+        from .reduce_vectors import reduce_over
 
-        return sum_over(x, axes, keepdims)
+        return reduce_over(kind, x, axes, keepdims)
     return reference.reduce(kind, x, axes, keepdims)
+
+
+def extreme_backward(dy, x, y, axes):
+    """dx = dy / n where x = y, n of these in a set; else 0."""
+    if _in_vectors(x):
+        from .reduce_vectors import extreme_gradient
+
+        dx = extreme_gradient(dy, x, y, axes)
+        if dx is not None:
+            return dx
+    return reference.extreme_backward(dy, x, y, axes)
+
+
+def _in_vectors(x):
+    return LANES and x.dtype == np.float32 and x.size >= LARGE
 
 
 def topk(x, k):

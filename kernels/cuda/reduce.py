@@ -8,12 +8,14 @@ import math as host_math
 
 import numpy as np
 
+from .elementwise import cast
+from .elementwise import map as apply
 from .extreme import arg_kernels, topk_kernel
 from .launch import BLOCK, SIMULATOR, cached, cuda, device, kernel, launch_blocks, launch_each, smaller
 from .memory import empty
 from .stride import collapse, contiguous, divisors, offset, split_axis
 
-__all__ = ["argreduce", "reduce", "scan", "topk"]
+__all__ = ["argreduce", "extreme_backward", "reduce", "scan", "topk"]
 
 TREE = 2 * min(BLOCK, 16)
 """A contiguous sum of so many entries is worth a block; shorter ones are one thread's."""
@@ -151,6 +153,12 @@ def _reduce_into(y, kind, x, kept, over, length):
 def reduce_rows_into(y, x, rows):
     """y = the sum of x, seen as ``rows`` rows of y's size."""
     _reduce_into(y, "sum", x, ((y.size,), (1,)), ((rows,), (y.size,)), rows)
+
+
+def extreme_backward(dy, x, y, axes):
+    """dx = dy / n where x = y, n of these in a set; composed of maps and a sum; equals ``reference``'s."""
+    winners = cast(apply("equal", x, y), x.dtype)
+    return apply("mul", winners, apply("div", dy, reduce("sum", winners, axes, True)))
 
 
 # ── running sums ─────────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,13 @@ def reduce(kind, x, axes, keepdims):
     return np.asarray(quietly(_REDUCE[kind], x, axis=axes, keepdims=keepdims), order="C")
 
 
+def extreme_backward(dy, x, y, axes):
+    """dx = dy / n where x = y, n of these in a set; else 0. A set with NaN gets NaN."""
+    winners = (x == y).astype(x.dtype)
+    share = quietly(np.divide, dy, winners.sum(axis=axes, keepdims=True, dtype=x.dtype))
+    return np.asarray(quietly(np.multiply, winners, share), order="C")
+
+
 def argreduce(kind, x, axis):
     """Position of the first maximum or minimum along axis."""
     position = np.argmax(x, axis) if kind == "max" else np.argmin(x, axis)

@@ -76,13 +76,8 @@ def _extreme(kind, x, axis, keepdims):
     _refuse_empty(kind, x, axes)
     k = kernels.of(x)
     y = k.reduce(kind, x, axes, keepdims)
-
-    def backward(dy):
-        winners = k.cast(k.map("equal", x, y.reshape(_kept(x, axes))), x.dtype)
-        share = k.map("div", dy.reshape(_kept(x, axes)), k.reduce("sum", winners, axes, True))
-        return k.map("mul", winners, share)
-
-    return y, backward
+    kept = _kept(x, axes)
+    return y, lambda dy: k.extreme_backward(dy.reshape(kept), x, y.reshape(kept), axes)
 
 
 @primitive

@@ -1,7 +1,7 @@
 """Cases: elementwise, reductions, layout, indexing."""
 
 import numpy as np
-from cuda_cases import add
+from cuda_cases import add, reference
 
 from mmscratch.kernels.interface import FORMULAS
 
@@ -96,6 +96,14 @@ for kind in ("max", "min"):
         f"{kind} NaN",
         lambda draw, dtype, kind=kind: (kind, np.array([1, np.nan, 3, np.nan] * 4, dtype), 0),
     )
+for name, (shape, axes, _) in REDUCED.items():
+
+    def shares(draw, dtype, a=(shape, axes)):
+        x = draw(*a[0]).round()
+        y = reference.reduce("max", x, a[1], True) if x.size else np.empty((0, 1), dtype)
+        return draw(*y.shape), x, y, a[1]
+
+    add("extreme_backward", name, shares)
 add("reduce", "sum nothing", lambda draw, dtype: ("sum", draw(0, 3), (0,), False))
 add("reduce", "prod nothing", lambda draw, dtype: ("prod", draw(0, 3), (0, 1), True))
 add("reduce", "sum bools", lambda draw, dtype: ("sum", draw(3, 4) > 0, (1,), False))

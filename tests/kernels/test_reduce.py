@@ -58,6 +58,32 @@ def test_large_sums(shape, axes, keepdims, threads):
     assert not np.shares_memory(got, x)
 
 
+@pytest.mark.parametrize("kind", ["max", "min"])
+@pytest.mark.parametrize("shape, axes", LARGE_SUMS.values(), ids=LARGE_SUMS)
+def test_large_extremes(shape, axes, kind, threads):
+    """Of float32: the reference's, and so are their gradients, with ties, infinities and NaN."""
+    rng = np.random.default_rng(0)
+    x = draw(rng, shape, np.float32).round(1)
+    x.reshape(-1)[rng.integers(x.size, size=20)] = np.repeat(np.float32([np.inf, -np.inf, np.nan, -0.0]), 5)
+    cpu = kernels.floor("cpu")
+    for keepdims in (False, True):
+        agree(cpu.reduce(kind, x, axes, keepdims), reference.reduce(kind, x, axes, keepdims), 0)
+    y = reference.reduce(kind, x, axes, True)
+    dy = draw(rng, y.shape, np.float32)
+    agree(cpu.extreme_backward(dy, x, y, axes), reference.extreme_backward(dy, x, y, axes), 2e-7)
+
+
+@pytest.mark.parametrize("axes", AXES, ids=str)
+def test_the_gradient_of_an_extreme_goes_to_all_who_are_it(floor, dtype, axes):
+    x = draw(np.random.default_rng(2), (3, 4, 5), dtype).round()
+    y = floor.reduce("max", x, axes, True)
+    dx = floor.extreme_backward(np.ones_like(y), x, y, axes)
+    assert (dx[x < y] == 0).all()
+    agree(dx.sum(axis=axes, keepdims=True, dtype=dtype), np.ones_like(y))
+    won = np.broadcast_to(np.where(x == y, dx, 0).max(axis=axes, keepdims=True), x.shape)
+    agree(dx, np.where(x == y, won, 0).astype(dtype))
+
+
 def test_large_sums_of_infinities():
     x = np.ones((300, 400), np.float32)
     x[3, 5], x[7, 5], x[9, 6], x[1, 7] = np.inf, -np.inf, np.inf, np.nan
