@@ -32,6 +32,7 @@ FILES = {
     "convolution": ["conv", "conv_input_gradient", "conv_weight_gradient"],
     "pooling": ["pool", "pool_backward"],
     "normalization": ["normalize", "normalize_backward"],
+    "modulation": ["film", "film_backward"],
     "recurrence": [
         "lstm", "lstm_backward", "gru", "gru_backward",
         "lstm_cell", "lstm_cell_backward", "gru_cell", "gru_cell_backward",
@@ -294,6 +295,15 @@ def normalize_backward(dy, x, weight, mean, rstd, across_batch, center):
 
     x̂ = (x−μ)·r;  g = dy ⊙ weight;  dx = r · (g − mean(g) − x̂ · mean(g ⊙ x̂)); without centring no mean(g).
     """
+
+
+# ── modulation ───────────────────────────────────────────────────────────────────────────────────
+def film(x, gamma, beta, relu):
+    """y = (1 + γ) x + β for x (N, C, S…), γ and β (N, C): a scale and a shift a channel; relu: max(0, y)."""
+
+
+def film_backward(dy, x, gamma, y):
+    """dx = (1 + γ) g, dγ = Σ_S g x, dβ = Σ_S g with g = dy; given y, the result of relu, only where y > 0."""
 
 
 # ── recurrence: one layer, one direction, time first ─────────────────────────────────────────────

@@ -34,9 +34,7 @@ class FiLMBlock(nn.Module):
     def forward(self, x, place, gamma, beta):
         a = self.look(ops.concatenate([x, place], axis=1))
         b = self.norm(self.conv(a))
-        m, c = gamma.shape
-        gamma, beta = (ops.reshape(p, shape=(m, c, 1, 1)) for p in (gamma, beta))
-        return a + ops.relu((gamma + 1) * b + beta)
+        return a + ops.film(b, gamma, beta, relu=True)
 
 
 class FiLMNetwork(nn.Module):

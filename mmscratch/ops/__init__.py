@@ -17,6 +17,7 @@ from . import (
     indexing,
     linear,
     loss,
+    modulation,
     normalization,
     padding,
     pool_rules,
@@ -35,8 +36,8 @@ from . import (
 
 _FILES = [
     arithmetic, elementary, comparison, activation, softmax, reduction, scan, shape, triangle, indexing,
-    padding, linear, einsum, attention, convolution, pool_rules, pooling, regions, normalization, recurrence,
-    recurrence_twins, similarity, random, loss, distance_loss,
+    padding, linear, einsum, attention, convolution, pool_rules, pooling, regions, normalization, modulation,
+    recurrence, recurrence_twins, similarity, random, loss, distance_loss,
 ]  # fmt: skip
 
 # A name of an operation wins over a file of the same name: ops.linear is the operation.

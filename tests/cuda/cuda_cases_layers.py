@@ -292,6 +292,19 @@ add(
 )
 add("normalize", "weight only", lambda draw, dtype: (draw(2, 1, 3, 1), draw(3), None, 1e-3, False, True))
 
+for name, shape in {"odd": (3, 5), "space": (2, 3, 4, 5), "no items": (0, 3, 2)}.items():
+    for relu in (False, True):
+
+        def modulated(draw, dtype, shape=shape, relu=relu):
+            return draw(*shape), draw(*shape[:2]), draw(*shape[:2]), relu
+
+        def modulated_back(draw, dtype, modulated=modulated):
+            x, gamma, beta, relu = modulated(draw, dtype)
+            return draw(*x.shape), x, gamma, reference.film(x, gamma, beta, True) if relu else None
+
+        add("film", f"{name} {relu}", modulated)
+        add("film_backward", f"{name} {relu}", modulated_back)
+
 # ── recurrence: T 3, B 3, D 4, H 2 ───────────────────────────────────────────────────────────────
 LENGTHS = {"full": None, "lengths": np.array([3, 1, 2]), "an empty sequence": np.array([0, 3, 1])}
 for name, lengths in LENGTHS.items():

@@ -50,7 +50,7 @@ def test_values_and_gradients_are_torchs(name):
 REAL = vqa_joint.ops
 FAULTS = {
     "the mean for the maximum": ("global_max_pool", lambda x: REAL.global_avg_pool(x), "film-bow-softmax"),
-    "no rectifier in FiLM": ("relu", lambda x: x, "film-lstm-soft"),
+    "no rectifier in FiLM": ("film", lambda *a, relu: REAL.film(*a), "film-lstm-soft"),
     "β before γ": ("chunk", lambda x, **o: REAL.chunk(x, **o)[::-1], "film-bow-softmax"),
     "not normalised": ("normalize", lambda x: x, "product-lstm-softmax"),
     "question first": ("concatenate", lambda x, **o: REAL.concatenate(x[::-1], **o), "concat-bow-soft"),

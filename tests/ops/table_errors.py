@@ -547,6 +547,15 @@ add(
         training=True,
     ),
 )
+add(
+    "film",
+    bad("x must be.*got list", [1.0], X, X),
+    bad("gamma must be.*got list", X, [1.0], X),
+    bad("floats of one dtype, got x float32, gamma float32, beta int64", X, X, ints(3, 4)),
+    bad(r"\(N, C, space…\), got shape \(4,\)", zeros(4), zeros(4), zeros(4)),
+    bad(r"gamma must be \(1, 4\) like x's, got \(4,\)", image, zeros(4), zeros(1, 4)),
+    bad(r"beta must be \(1, 4\) like x's, got \(1, 4, 1, 1\)", image, zeros(1, 4), zeros(1, 4, 1, 1)),
+)
 add("instance_norm", bad(r"at least 3 axes, got shape \(3, 4\)", X))
 add(
     "group_norm",

@@ -225,6 +225,15 @@ def layer_norm(np, x, w, b):
     return normed(np, x, w, b, axes, 1e-5, _end(x, w))
 
 
+FILM = {"odd": (3, 5), "space": (2, 3, 4, 2), "no space": (2, 3, 0), "large": (40, 25, 9, 11)}
+
+
+def film(np, x, g, b):
+    return np.reshape(1 + g, (*g.shape, *(1,) * (x.ndim - 2))) * x + np.reshape(
+        b, (*b.shape, *(1,) * (x.ndim - 2))
+    )
+
+
 def rms_norm(np, x, w):
     axes = tuple(range(x.ndim - len(_end(x, w)), x.ndim))
     return normed(np, x, w, None, axes, 1e-6, _end(x, w), center=False)
@@ -233,6 +242,13 @@ def rms_norm(np, x, w):
 ROWS += [
     Row("batch_norm_train", lambda x, w, b: ops.batch_norm_train(x, w, b)[0], batch_norm, images(IMAGES)),
     Row("batch_norm", trained, batch_norm, images(IMAGES)),
+    Row("film", ops.film, film, [(n, real(*s), real(*s[:2]), real(*s[:2])) for n, s in FILM.items()]),
+    Row(
+        "film",
+        lambda x, g, b: ops.film(x, g, b, relu=True),
+        lambda np, x, g, b: np.maximum(film(np, x, g, b), 0),
+        [(f"relu, {n}", real(*s), real(*s[:2]), real(*s[:2])) for n, s in FILM.items()],
+    ),
     Row(
         "batch_norm",
         lambda x, w, b, m, v: ops.batch_norm(x, w, b, running_mean=m, running_var=v),

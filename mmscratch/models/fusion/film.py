@@ -21,4 +21,4 @@ class FiLM(nn.Module):
 
     def forward(self, v, q):
         gamma, beta = ops.chunk(self.q(q), chunks=2, axis=1)
-        return ops.relu((gamma + 1) * self.v(v) + beta)
+        return ops.film(self.v(v), gamma, beta, relu=True)
