@@ -32,7 +32,7 @@ FILES = {
     "convolution": ["conv", "conv_input_gradient", "conv_weight_gradient"],
     "pooling": ["pool", "pool_backward"],
     "normalization": ["normalize", "normalize_backward"],
-    "modulation": ["film", "film_backward"],
+    "modulation": ["film", "film_backward", "bias_relu_backward"],
     "recurrence": [
         "lstm", "lstm_backward", "gru", "gru_backward",
         "lstm_cell", "lstm_cell_backward", "gru_cell", "gru_cell_backward",
@@ -304,6 +304,10 @@ def film(x, gamma, beta, relu):
 
 def film_backward(dy, x, gamma, y):
     """dx = (1 + γ) g, dγ = Σ_S g x, dβ = Σ_S g with g = dy; given y, the result of relu, only where y > 0."""
+
+
+def bias_relu_backward(dy, y):
+    """Of y = relu(x + b), x (N, C, S…), b (C,): dx = dy where y > 0, else 0; db = Σ_NS dx."""
 
 
 # ── recurrence: one layer, one direction, time first ─────────────────────────────────────────────

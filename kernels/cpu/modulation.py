@@ -1,4 +1,4 @@
-"""Feature-wise linear modulation: one pass over memory forwards, and one backwards.
+"""Feature-wise linear modulation, and a rectified bias: one pass over memory forwards, and one backwards.
 
 Equal to ``reference/modulation.py``. A channel of an item is a row of float32 with one scale and one shift;
 scaling, shifting and the positive part are applied, and both sums taken, while a vector is in a register.
@@ -18,7 +18,7 @@ from .threads import LARGE, PIECE
 if LANES:
     from .simd import fma, lanes, maximum, splat, total, where
 
-__all__ = ["film", "film_backward"]
+__all__ = ["bias_relu_backward", "film", "film_backward"]
 
 
 def film(x, gamma, beta, relu):
@@ -41,6 +41,16 @@ def film_backward(dy, x, gamma, y):
         _tasks(x), *(a.reshape(-1) for a in given), y is not None, length, *(a.reshape(-1) for a in results)
     )
     return results
+
+
+def bias_relu_backward(dy, y):
+    """dx = dy where y > 0, else 0;  db = Σ dx of each channel."""
+    if not _serves(y):
+        return reference.bias_relu_backward(dy, y)
+    dx, sums = np.empty_like(y), np.empty(y.shape[:2])
+    flat = (a.reshape(-1) for a in (dy, y, dx, sums))
+    _rectified(_tasks(y), *flat, y.size // sums.size)
+    return dx, sums.sum(axis=0).astype(y.dtype)
 
 
 def _serves(x):
@@ -87,3 +97,20 @@ def _backward(task, dy, x, gamma, y, relu, length, dx, dgamma, dbeta):
                 store_some(dx, i, left, g * scale)
             by_x, alone = by_x + total(sum_gx), alone + total(sum_g)
         dgamma[row], dbeta[row] = by_x, alone
+
+
+@parallel
+def _rectified(task, dy, y, dx, sums, length):
+    """Some rows; their sums as in ``_backward``."""
+    height, none = _together(length), splat(y, 0)
+    for row in range(task * height, min(sums.size, (task + 1) * height)):
+        alone = 0.0
+        for first in range(row * length, (row + 1) * length, PIECE):
+            stop, sum_g = min(first + PIECE, (row + 1) * length), none
+            for i in range(first, stop, lanes(y)):
+                left = stop - i
+                g = where(load_some(y, i, left) > none, load_some(dy, i, left), none)
+                sum_g = sum_g + g
+                store_some(dx, i, left, g)
+            alone += total(sum_g)
+        sums[row] = alone

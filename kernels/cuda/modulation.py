@@ -1,9 +1,9 @@
-"""Feature-wise linear modulation, composed of maps and sums. Equal to ``reference/modulation.py``."""
+"""Feature-wise linear modulation and a rectified bias, composed. Equal to ``reference/modulation.py``."""
 
 from .elementwise import map as apply
 from .reduce import reduce
 
-__all__ = ["film", "film_backward"]
+__all__ = ["bias_relu_backward", "film", "film_backward"]
 
 
 def film(x, gamma, beta, relu):
@@ -18,6 +18,12 @@ def film_backward(dy, x, gamma, y):
     space = tuple(range(2, x.ndim))
     dgamma, dbeta = (reduce("sum", v, space, False) for v in (apply("mul", g, x), g))
     return apply("mul", _beside(apply("add", gamma, 1.0), x), g), dgamma, dbeta
+
+
+def bias_relu_backward(dy, y):
+    """dx = dy where y > 0, else 0;  db = Σ dx of each channel."""
+    dx = apply("relu_backward", dy, y)
+    return dx, reduce("sum", dx, (0, *range(2, dx.ndim)), False)
 
 
 def _beside(channels, x):

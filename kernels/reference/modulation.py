@@ -1,8 +1,8 @@
-"""Feature-wise linear modulation: each channel of each item scaled and shifted by numbers of its own."""
+"""Channels scaled and shifted: feature-wise linear modulation, and the gradient of a rectified bias."""
 
 import numpy as np
 
-__all__ = ["film", "film_backward"]
+__all__ = ["bias_relu_backward", "film", "film_backward"]
 
 
 def film(x, gamma, beta, relu):
@@ -17,6 +17,12 @@ def film_backward(dy, x, gamma, y):
     space = tuple(range(2, x.ndim))
     dgamma, dbeta = (v.sum(axis=space) for v in (g * x, g))
     return _beside(1 + gamma, x) * g, dgamma, dbeta
+
+
+def bias_relu_backward(dy, y):
+    """dx = dy where y > 0, else 0;  db = Σ dx of each channel."""
+    dx = np.where(y > 0, dy, dy.dtype.type(0))
+    return dx, dx.sum(axis=(0, *range(2, dx.ndim)))
 
 
 def _beside(channels, x):

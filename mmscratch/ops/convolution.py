@@ -112,11 +112,15 @@ def _conv(op, n, x, weight, bias, stride, padding, dilation, groups, activation)
     y = k.conv(x, weight, bias, stride, pads, dilation, groups, activation)
 
     def backward(dy):
-        dy = before_activation(k, activation, dy, y)
+        if bias is not None and activation == "relu":  # one pass over memory instead of two
+            dy, dbias = k.bias_relu_backward(dy, y)
+        else:
+            dy = before_activation(k, activation, dy, y)
+            dbias = None if bias is None else lambda: _channel_sum(k, dy)
         return (
             lambda: k.conv_input_gradient(dy, weight, tuple(x.shape), stride, pads, dilation, groups),
             lambda: k.conv_weight_gradient(dy, x, tuple(weight.shape), stride, pads, dilation, groups),
-            None if bias is None else lambda: _channel_sum(k, dy),
+            dbias,
         )
 
     return y, backward

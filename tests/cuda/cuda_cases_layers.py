@@ -304,6 +304,7 @@ for name, shape in {"odd": (3, 5), "space": (2, 3, 4, 5), "no items": (0, 3, 2)}
 
         add("film", f"{name} {relu}", modulated)
         add("film_backward", f"{name} {relu}", modulated_back)
+    add("bias_relu_backward", name, lambda draw, dtype, shape=shape: (draw(*shape), draw(*shape)))
 
 # ── recurrence: T 3, B 3, D 4, H 2 ───────────────────────────────────────────────────────────────
 LENGTHS = {"full": None, "lengths": np.array([3, 1, 2]), "an empty sequence": np.array([0, 3, 1])}

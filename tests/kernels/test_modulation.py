@@ -39,6 +39,19 @@ def test_the_floors_agree(shape, relu, dtype, threads):
         assert (np.abs(g - w) <= bound * (1e-30 + np.abs(terms).sum(axis=space))).all()
 
 
+@pytest.mark.parametrize("shape", LARGE.values(), ids=LARGE)
+def test_the_gradients_of_a_bias_and_its_rectifier(shape, dtype, threads):
+    dy, y = (draw(np.random.default_rng(seed), shape, dtype) for seed in (0, 1))
+    space = (0, *range(2, y.ndim))
+    dx, db = kernels.floor("cpu").bias_relu_backward(dy, y)
+    agree(dx, np.where(y > 0, dy, 0).astype(dtype))
+    wanted, terms = (v.astype(np.float64).sum(axis=space) for v in (dx, np.abs(dx)))
+    assert db.shape == wanted.shape and db.dtype == dtype
+    assert (np.abs(db - wanted) <= (1e-6 if dtype == np.float32 else 1e-14) * (1e-30 + terms)).all()
+    for g, w in zip(reference.bias_relu_backward(dy, y), (dx, db), strict=True):
+        agree(g, w, 1e-3 if dtype == np.float32 else 1e-9)
+
+
 def test_nan_stays(floor):
     x, gamma, beta = given((40, 25, 8, 8), np.float32)
     x[3, 5, 2, 1] = np.nan
