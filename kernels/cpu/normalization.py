@@ -66,12 +66,12 @@ def normalize_backward(dy, x, weight, mean, rstd, across_batch, center):
         dx, *rest = normalize_backward(_transposed(dy), _transposed(x), weight, mean, rstd, True, center)
         return _transposed(dx), *rest
     loops = vectors if in_vectors else plain
-    dx = np.empty_like(x)
-    # across the batch every channel is in one set only, and the chunks can share their sums
     chunks = _chunks(x, mean.size)
-    dweight, dbias = np.zeros((2, chunks, groups * channels))
-    loops.backward(chunks, chunks, x.shape, dweight, dbias, *given, across_batch, center, dx.reshape(-1))
-    return dx, dweight.sum(axis=0).astype(x.dtype), dbias.sum(axis=0).astype(x.dtype)
+    sums = np.empty((2, chunks, groups * channels))  # first written by the threads that will add to them
+    dx, dweight, dbias = np.empty_like(x), *np.empty((2, groups * channels), x.dtype)
+    results = (dx.reshape(-1), dweight, dbias)
+    loops.backward.rounds(2, chunks, x.shape, sums, *given, across_batch, center, *results)
+    return dx, dweight, dbias
 
 
 def _chunks(x, sets):

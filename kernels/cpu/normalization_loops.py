@@ -88,6 +88,17 @@ def _backward_set(s, shape, dweight, dbias, dy, x, weight, mean, rstd, across_ba
                 dx[i] = r * (w * dy[i] - mean_g - (x[i] - mu) * r * mean_gx)
 
 
+@njit
+def add_up(chunk, sums, total):
+    """One chunk of the columns of ``total``: Σ over the rows of ``sums``, in their order."""
+    chunks, width = sums.shape
+    for j in range(chunk * width // chunks, (chunk + 1) * width // chunks):
+        s = 0.0
+        for i in range(chunks):
+            s += sums[i, j]
+        total[j] = s
+
+
 # ── a chunk of the sets ──────────────────────────────────────────────────────────────────────────
 @parallel
 def forward(chunk, chunks, shape, x, weight, bias, eps, across_batch, center, y, mean, rstd):
@@ -97,8 +108,14 @@ def forward(chunk, chunks, shape, x, weight, bias, eps, across_batch, center, y,
 
 
 @parallel
-def backward(chunk, chunks, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
-    """One chunk of the backward pass: dx, and this chunk's share of dweight and dbias."""
-    dw, db = dweight[chunk], dbias[chunk]
-    for s in range(chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks):
+def backward(task, shape, sums, dy, x, weight, mean, rstd, across_batch, center, dx, dweight, dbias):
+    """Round 0: a chunk of dx, and its share of the sums for weight and bias. Round 1: a chunk of those."""
+    chunks = sums.shape[1]
+    if task >= chunks:
+        add_up(task - chunks, sums[0], dweight)
+        add_up(task - chunks, sums[1], dbias)
+        return
+    dw, db = sums[0, task], sums[1, task]
+    dw[:], db[:] = 0, 0
+    for s in range(task * mean.size // chunks, (task + 1) * mean.size // chunks):
         _backward_set(s, shape, dw, db, dy, x, weight, mean, rstd, across_batch, center, dx)

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..jit import njit
 from ..pool import parallel
+from .normalization_loops import add_up
 from .rows import load_or, load_some, store_some
 from .simd import fma, lanes, splat, total, widen
 
@@ -205,10 +206,16 @@ def _backward_blocks(start, stop, shape, dweight, dbias, dy, x, weight, mean, rs
 
 
 @parallel
-def backward(chunk, chunks, shape, dweight, dbias, dy, x, weight, mean, rstd, across_batch, center, dx):
-    """A chunk of the sets, with sums of its own for weight and bias."""
-    start, stop = chunk * mean.size // chunks, (chunk + 1) * mean.size // chunks
-    dw, db = dweight[chunk], dbias[chunk]
+def backward(task, shape, sums, dy, x, weight, mean, rstd, across_batch, center, dx, dweight, dbias):
+    """Round 0: a chunk of dx, and its share of the sums for weight and bias. Round 1: a chunk of those."""
+    chunks = sums.shape[1]
+    if task >= chunks:
+        add_up(task - chunks, sums[0], dweight)
+        add_up(task - chunks, sums[1], dbias)
+        return
+    start, stop = task * mean.size // chunks, (task + 1) * mean.size // chunks
+    dw, db = sums[0, task], sums[1, task]
+    dw[:], db[:] = 0, 0
     if shape[3] == 1 and not across_batch:
         _backward_rows(start, stop, shape, dw, db, dy, x, weight, mean, rstd, center, dx)
     else:
