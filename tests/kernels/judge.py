@@ -1,6 +1,12 @@
-"""How kernel tests judge: agreement of two floors, and gradients, numerically and entry by entry."""
+"""How kernel tests judge: agreement of two floors, gradients entry by entry, and other vectors."""
+
+import os
+import pathlib
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 
 TOLERANCE = {np.dtype(np.float32): (2e-5, 2e-6), np.dtype(np.float64): (1e-12, 1e-13)}
 STEP = 1e-3
@@ -60,3 +66,19 @@ def check_gradient(f, inputs, cotangents, gradients):
     for i, (wanted, got) in enumerate(zip(expected, gradients, strict=True)):
         assert got.dtype == np.float64 and got.shape == wanted.shape
         np.testing.assert_allclose(got, wanted, rtol=1e-6, atol=1e-8, err_msg=f"gradient of input {i}")
+
+
+def pass_on_vectors(width, chosen, *tests):
+    """The tests that ``chosen`` (pytest's -k) picks pass on vectors of so many bytes; 0: without vectors.
+
+    tests   files beside this one, or their tests (file::name). Skipped if the machine has none wider.
+    """
+    from mmscratch.kernels.cpu import simd
+
+    if width >= simd.BYTES:
+        pytest.skip(f"this machine's vectors have {simd.BYTES} bytes")
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", chosen, *tests]
+    environment = os.environ | {"MMSCRATCH_VECTOR_BYTES": str(width)}
+    here = pathlib.Path(__file__).parent
+    run = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and " passed" in run.stdout, run.stdout[-2000:] + run.stderr[-2000:]

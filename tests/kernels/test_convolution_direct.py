@@ -1,12 +1,8 @@
 """Convolution by tiles over padded copies: every geometry against float64, exactness, threads, what leaks."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
-from judge import draw
+from judge import draw, pass_on_vectors
 
 from mmscratch import kernels
 
@@ -195,13 +191,7 @@ def test_every_entry_of_a_copy_is_written(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", ["32", "16", "0"])
+@pytest.mark.parametrize("width", [32, 16, 0])
 def test_narrower_vectors(width):
     """The same kernels on machines with other vectors, and what serves where there are none."""
-    if int(width) >= simd.BYTES:
-        pytest.skip(f"vectors of {simd.BYTES} bytes are the ones tested here")
-    file = __file__ if width != "0" else os.path.join(os.path.dirname(__file__), "test_convolution.py")
-    command = [sys.executable, "-m", "pytest", "-q", "-x", file, "-k", "layers or channels or floors_agree"]
-    environment = {**os.environ, "MMSCRATCH_VECTOR_BYTES": width}
-    outcome = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert outcome.returncode == 0, outcome.stdout[-2000:]
+    pass_on_vectors(width, "layers or channels or floors_agree", __file__ if width else "test_convolution.py")

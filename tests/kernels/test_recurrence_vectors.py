@@ -1,20 +1,15 @@
 """LSTM and GRU on vectors: their error, any width of vectors, the same bits however work is shared."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 pytest.importorskip("numba")
+from judge import pass_on_vectors
 from test_recurrence import GATES, arguments, backward_arguments, cotangents_of
 
 from mmscratch import kernels
 from mmscratch.kernels.cpu import recurrence_tiles, simd
 
-HERE = pathlib.Path(__file__).parent
 reference, cpu = kernels.floor("reference"), kernels.floor("cpu")
 
 
@@ -95,15 +90,7 @@ def test_how_steps_are_shared_does_not_matter(net, batch, by_rows, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", sorted({0, 16, 32} - {simd.BYTES}))
-def test_other_vector_widths(width, tmp_path):
-    if width > simd.BYTES:
-        pytest.skip(f"vectors of this machine have {simd.BYTES} bytes")
-    environment = os.environ | {"MMSCRATCH_VECTOR_BYTES": str(width)}
-    tests = ["test_recurrence.py::test_floors_agree_on_large_arrays", "test_recurrence.py::test_floors_agree",
-             "test_recurrence.py::test_cells_agree"]  # fmt: skip
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "cpu and float32"]
-    done = subprocess.run(
-        [*command, *tests], cwd=HERE, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0 and " passed" in done.stdout, done.stdout[-2000:] + done.stderr[-2000:]
+@pytest.mark.parametrize("width", [32, 16, 0])
+def test_narrower_vectors(width):
+    tests = "test_floors_agree_on_large_arrays", "test_floors_agree", "test_cells_agree"
+    pass_on_vectors(width, "cpu and float32", *(f"test_recurrence.py::{name}" for name in tests))

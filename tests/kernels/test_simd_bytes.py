@@ -1,13 +1,10 @@
 """Sums of bytes picked by half bytes, against a look-up by NumPy."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
+from judge import pass_on_vectors
 
-from mmscratch.kernels.cpu import simd, simd_bytes
+from mmscratch.kernels.cpu import simd_bytes
 from mmscratch.kernels.jit import njit
 
 ROWS = simd_bytes.ROWS
@@ -63,23 +60,7 @@ def test_lowest_bit():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", ["16", "0"])
-def test_other_widths(width):
+@pytest.mark.parametrize("width", [16, 0])
+def test_narrower_vectors(width):
     """The same with registers of 16 bytes, and by numbers."""
-    if int(width) >= simd.BYTES:
-        pytest.skip(f"vectors of {simd.BYTES} bytes are the ones tested here")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        "not widths",
-        __file__,
-    ]
-    environment = {**os.environ, "MMSCRATCH_VECTOR_BYTES": width}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout
+    pass_on_vectors(width, "not narrower", __file__)
