@@ -29,7 +29,7 @@ FILES = {
     "loss": ["cross_entropy", "cross_entropy_backward"],
     "attention": ["attention", "attention_backward"],
     "additive": ["additive_scores", "additive_scores_backward"],
-    "convolution": ["conv", "conv_input_gradient", "conv_weight_gradient"],
+    "convolution": ["conv", "conv_input_gradient", "conv_weight_gradient", "conv_parameter_gradients"],
     "pooling": ["pool", "pool_backward"],
     "normalization": ["normalize", "normalize_backward"],
     "modulation": ["film", "film_backward", "bias_relu_backward"],
@@ -257,6 +257,10 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
 
 def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups):
     """dW[k, c, j] = Σ_{b, o} dy[b, k, o] · x[b, c, o·stride + j·dilation − padding₀]."""
+
+
+def conv_parameter_gradients(dy, x, weight_shape, stride, padding, dilation, groups):
+    """dW as ``conv_weight_gradient`` gives it, and that of the bias, db[k] = Σ_{b, o} dy[b, k, o]."""
 
 
 # ── pooling: any number of spatial axes from 1 to 3 ──────────────────────────────────────────────

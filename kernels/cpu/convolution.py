@@ -16,8 +16,9 @@ import numpy as np
 
 from . import convolution_columns as columns
 from . import simd
+from .reduce import reduce
 
-__all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
+__all__ = ["conv", "conv_input_gradient", "conv_parameter_gradients", "conv_weight_gradient"]
 
 CHANNELS = 16
 """With fewer input or output channels Winograd's transforms cost more than they save."""
@@ -83,31 +84,42 @@ def conv_input_gradient(dy, weight, x_shape, stride, padding, dilation, groups):
 
 def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups):
     """dW[k, c, j] = Σ_{b, o} dy[b, k, o] · x[b, c, o·stride + j·dilation − padding₀]."""
+    return _gradients(dy, x, weight_shape, stride, padding, dilation, groups, False)[0]
+
+
+def conv_parameter_gradients(dy, x, weight_shape, stride, padding, dilation, groups):
+    """dW, and db[k] = Σ_{b, o} dy[b, k, o]."""
+    dweight, dbias = _gradients(dy, x, weight_shape, stride, padding, dilation, groups, True)
+    return dweight, reduce("sum", dy, (0, *range(2, dy.ndim)), False) if dbias is None else dbias
+
+
+def _gradients(dy, x, weight_shape, stride, padding, dilation, groups, bias):
+    """dW; and db, if it is wanted and the algorithm has it at hand, or None."""
     if groups == 1 and _by_winograd(weight_shape, stride, dilation, groups, dy.dtype):
         from . import winograd_weights
 
-        return winograd_weights.weight_gradient(dy, x, weight_shape, padding)
+        return winograd_weights.weight_gradient(dy, x, weight_shape, padding), None
     if _has_tiles(dy, x):
         if _by_phases(weight_shape, x.shape[2:], stride, padding, dilation, groups):
             from . import convolution_phases as phases
 
-            return phases.conv_weight_gradient(dy, x, weight_shape, padding, dilation)
+            return phases.conv_weight_gradient(dy, x, weight_shape, padding, dilation), None
         if _is_pointwise(weight_shape, padding, x.shape[2:], stride):
             from . import convolution_pointwise as pointwise
 
-            return pointwise.conv_weight_gradient(dy, x, weight_shape, stride, groups)
+            return pointwise.conv_weight_gradient(dy, x, weight_shape, stride, groups), None
         if weight_shape[0] == groups == x.shape[1]:
             if _by_planes(weight_shape, x.shape[2:], stride, padding, dilation):
                 from . import convolution_planes as planes
 
-                return planes.conv_weight_gradient(dy, x, weight_shape, padding)
+                return planes.conv_weight_gradient(dy, x, weight_shape, padding), None
             from . import convolution_depthwise as depthwise
 
-            return depthwise.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation)
+            return depthwise.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation), None
         from . import convolution_weights as weights
 
-        return weights.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
-    return columns.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
+        return weights.gradients(dy, x, weight_shape, stride, padding, dilation, groups, bias)
+    return columns.conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups), None
 
 
 def _by_winograd(weight_shape, stride, dilation, groups, dtype):

@@ -17,10 +17,11 @@ import math as host_math
 from .launch import device
 from .memory import empty
 from .product import Target, product
+from .reduce import reduce
 from .stride import divisors, quotient
 from .tile import Operand, batch
 
-__all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
+__all__ = ["conv", "conv_input_gradient", "conv_parameter_gradients", "conv_weight_gradient"]
 
 # Address parameters of the windows, after the nine of tile.py; three axes each, a divisor is three numbers:
 #   9 S, the input's spatial sizes   18 J, the kernel's   27 O, the output's   36 stride
@@ -179,3 +180,9 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
     terms = g.group_channels * g.taps
     target = Target(dweight, (*g.of_group(g.group_kernels * terms), terms, 1), groups=terms % 4 == 0)
     return product(target, rows, g.x_windows(x, False), (groups, g.group_kernels, terms, g.batch * g.places))
+
+
+def conv_parameter_gradients(dy, x, weight_shape, stride, padding, dilation, groups):
+    """dW, and db[k] = Σ_{b, o} dy[b, k, o]."""
+    dweight = conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
+    return dweight, reduce("sum", dy, (0, *range(2, dy.ndim)), False)

@@ -9,8 +9,9 @@ import math
 import numpy as np
 
 from .elementwise import map
+from .reduce import reduce
 
-__all__ = ["conv", "conv_input_gradient", "conv_weight_gradient"]
+__all__ = ["conv", "conv_input_gradient", "conv_parameter_gradients", "conv_weight_gradient"]
 
 
 def conv(x, weight, bias, stride, padding, dilation, groups, activation=None):
@@ -52,6 +53,12 @@ def conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
         met = _channels(x[_meets(tap, out, stride, dilation)], groups)
         dweight[_ALL + tap] = (dy @ met.swapaxes(-1, -2)).sum(axis=0).reshape(weight_shape[:2])
     return dweight
+
+
+def conv_parameter_gradients(dy, x, weight_shape, stride, padding, dilation, groups):
+    """dW, and db[k] = Σ_{b, o} dy[b, k, o]."""
+    dweight = conv_weight_gradient(dy, x, weight_shape, stride, padding, dilation, groups)
+    return dweight, reduce("sum", dy, (0, *range(2, dy.ndim)), False)
 
 
 _ALL = (slice(None), slice(None))

@@ -1,5 +1,7 @@
 """Convolution and transposed convolution over 1, 2 or 3 spatial axes."""
 
+import functools
+
 from .. import kernels
 from ..autograd import primitive
 from .check import check_arrays, check_optional
@@ -112,14 +114,20 @@ def _conv(op, n, x, weight, bias, stride, padding, dilation, groups, activation)
     y = k.conv(x, weight, bias, stride, pads, dilation, groups, activation)
 
     def backward(dy):
+        dbias = None
         if bias is not None and activation == "relu":  # one pass over memory instead of two
             dy, dbias = k.bias_relu_backward(dy, y)
         else:
             dy = before_activation(k, activation, dy, y)
-            dbias = None if bias is None else lambda: _channel_sum(k, dy)
+        where = (tuple(weight.shape), stride, pads, dilation, groups)
+        if bias is None or dbias is not None:
+            dweight = functools.partial(k.conv_weight_gradient, dy, x, *where)
+        else:  # one pass again, whichever of the two is asked for first
+            both = functools.cache(lambda: k.conv_parameter_gradients(dy, x, *where))
+            dweight, dbias = lambda: both()[0], lambda: both()[1]
         return (
             lambda: k.conv_input_gradient(dy, weight, tuple(x.shape), stride, pads, dilation, groups),
-            lambda: k.conv_weight_gradient(dy, x, tuple(weight.shape), stride, pads, dilation, groups),
+            dweight,
             dbias,
         )
 

@@ -218,6 +218,7 @@ for name, (xs, ws, *options) in CONVOLUTIONS.items():
     add("conv", f"{name}, relu", conv_activated)
     add("conv_input_gradient", name, conv_dx)
     add("conv_weight_gradient", name, conv_dw)
+    add("conv_parameter_gradients", name, conv_dw)
 add("conv", "no bias", lambda draw, dtype: (draw(1, 2, 5), draw(3, 2, 2), None, (1,), ((0, 0),), (1,), 1))
 POOLS = {  # x, kernel, stride, padding, dilation, out
     "1-d": ((2, 2, 7), (3,), (2,), ((1, 1),), (1,), (4,)),

@@ -85,6 +85,7 @@ def test_floors_agree(floor, dtype, name):
     to_input, to_weight = (dy, weight, x.shape, *options), (dy, x, weight.shape, *options)
     agree(floor.conv_input_gradient(*to_input), reference.conv_input_gradient(*to_input))
     agree(floor.conv_weight_gradient(*to_weight), reference.conv_weight_gradient(*to_weight))
+    agree(floor.conv_parameter_gradients(*to_weight), reference.conv_parameter_gradients(*to_weight))
 
 
 @pytest.mark.parametrize(
@@ -103,6 +104,7 @@ def test_floors_agree_on_large_arrays(floor, dtype, case):
     to_input, to_weight = (y, weight, x.shape, *options), (y, x, weight.shape, *options)
     agree(floor.conv_input_gradient(*to_input), reference.conv_input_gradient(*to_input))
     agree(floor.conv_weight_gradient(*to_weight), reference.conv_weight_gradient(*to_weight))
+    agree(floor.conv_parameter_gradients(*to_weight), reference.conv_parameter_gradients(*to_weight))
 
 
 @pytest.mark.parametrize("size", [1, 1000, 3000, 20000])
@@ -140,8 +142,9 @@ def test_the_gradients_are_adjoint_to_the_convolution(floor, name):
     dy = draw(np.random.default_rng(1), y.shape)
     product = np.vdot(dy, y)
     dx = floor.conv_input_gradient(dy, weight, x.shape, *options)
-    dweight = floor.conv_weight_gradient(dy, x, weight.shape, *options)
+    dweight, dbias = floor.conv_parameter_gradients(dy, x, weight.shape, *options)
     np.testing.assert_allclose([np.vdot(dx, x), np.vdot(dweight, weight)], product, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(dbias, np.moveaxis(dy, 1, 0).reshape(len(dbias), -1).sum(axis=1), atol=1e-12)
 
 
 def test_a_known_edge(floor, dtype):

@@ -15,7 +15,7 @@ if not simd.LANES:
 from mmscratch.kernels.cpu import convolution_direct as direct
 from mmscratch.kernels.cpu import convolution_plan
 from mmscratch.kernels.cpu.convolution_boxes import copy_box
-from mmscratch.kernels.cpu.convolution_weights import conv_weight_gradient
+from mmscratch.kernels.cpu.convolution_weights import gradients
 
 reference = kernels.floor("reference")
 
@@ -72,11 +72,12 @@ def check(x_shape, w_shape, *options, seed=0):
         reference.conv_input_gradient(dy_wide, w_wide, x_shape, *options),
         reference.conv_input_gradient(np.abs(dy_wide), np.abs(w_wide), x_shape, *options),
     )
-    near(
-        conv_weight_gradient(dy, x, w_shape, *options),
-        reference.conv_weight_gradient(dy_wide, x_wide, w_shape, *options),
-        reference.conv_weight_gradient(np.abs(dy_wide), np.abs(x_wide), w_shape, *options),
-    )
+    found = gradients(dy, x, w_shape, *options, True)
+    exact = reference.conv_parameter_gradients(dy_wide, x_wide, w_shape, *options)
+    most = reference.conv_parameter_gradients(np.abs(dy_wide), np.abs(x_wide), w_shape, *options)
+    for got, *beside in zip(found, exact, most, strict=True):
+        near(got, *beside)
+    assert gradients(dy, x, w_shape, *options, False)[1] is None
 
 
 @pytest.mark.parametrize("name", LARGE)
@@ -119,7 +120,7 @@ def test_the_gradients_are_adjoint(name):
     y = direct.conv(x, w, None, *options)
     dy = draw(rng, y.shape, np.float32)
     dx = direct.conv_input_gradient(dy, w, x_shape, *options)
-    dw = conv_weight_gradient(dy, x, w_shape, *options)
+    dw, _ = gradients(dy, x, w_shape, *options, False)
     products = [np.vdot(a.astype(np.float64), b) for a, b in ((dy, y), (dx, x), (dw, w))]
     scale = np.abs(dy.astype(np.float64) * y).sum()
     np.testing.assert_allclose(products, products[0], rtol=0, atol=1e-6 * scale)
@@ -139,7 +140,7 @@ def test_threads_change_no_bit(name):
         numba.set_num_threads(threads)
         y = direct.conv(x, w, None, *options)
         dx = direct.conv_input_gradient(y, w, x_shape, *options)
-        results.append((y, dx, conv_weight_gradient(y, x, w_shape, *options)))
+        results.append((y, dx, *gradients(y, x, w_shape, *options, True)))
     numba.set_num_threads(before)
     for one, two in zip(*results, strict=True):
         np.testing.assert_array_equal(one, two)
